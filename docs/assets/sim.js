@@ -1,0 +1,360 @@
+/* One custom element, `<sim-widget>`: it turns what the reader does into messages, and patches the
+   HTML that comes back into the page. It knows no pattern; everything it shows was drawn by Python.
+
+   Life of a widget. The page holds the first frame as plain HTML. When the reader shows interest
+   (the widget comes near the viewport while the page is idle, or is touched) the runtime starts,
+   once for the page; what the reader does meanwhile is kept and carried out in order. Each answer
+   carries the new frame, the time until the next one, and `saved`: all it takes to make the run
+   again, so that a run survives the worker that computed it.
+
+   Custom elements are upgraded whenever they enter the document, so instant navigation needs no
+   subscription here; the runtime belongs to this script and lives on from page to page. */
+"use strict";
+(() => {
+  if (globalThis.customElements?.get("sim-widget")) return;
+
+  const HERE = document.currentScript.src;
+  const ANSWER_MS = 10_000;
+  const MB = 1_000_000;
+
+  // --- The runtime, one for the page ------------------------------------------------------------
+
+  const widgets = new Set();
+  let runtime = null;
+
+  function script(file) {
+    return new Promise((resolve, reject) => {
+      const element = document.createElement("script");
+      element.src = new URL(file, HERE).href;
+      element.onload = () => (element.remove(), resolve());
+      element.onerror = () => (element.remove(), reject(new Error(`The file ${file} could not be loaded.`)));
+      document.head.append(element);
+    });
+  }
+
+  async function start() {
+    if (!globalThis.__simManifest) await script("runtime/manifest.js");
+    if (!globalThis.simRuntime) await script("runtime/sim-runtime.js");
+    if (!globalThis.Idiomorph) await script("runtime/idiomorph.js");
+    return globalThis.simRuntime.start({
+      onProgress: (progress) => widgets.forEach((widget) => widget.showProgress(progress)),
+      onDeath: (reason) => died(reason),
+    });
+  }
+
+  function ready() {
+    runtime ??= start().catch((problem) => {
+      runtime = null;
+      throw problem;
+    });
+    return runtime;
+  }
+
+  /* The worker is gone: every widget that used it says so, and starts it again when asked. */
+  function died(reason) {
+    runtime = null;
+    widgets.forEach((widget) => widget.lostRuntime(reason));
+  }
+
+  async function endRuntime() {
+    const ending = runtime;
+    runtime = null;
+    (await ending?.catch(() => null))?.terminate();
+  }
+
+  /* A worker cannot be interrupted, only ended; an answer that does not come ends it. */
+  async function ask(message) {
+    const worker = await ready();
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => {
+        reject(Object.assign(new Error("The simulation did not answer for ten seconds and was stopped."), { late: true }));
+      }, ANSWER_MS);
+    });
+    try {
+      return JSON.parse(await Promise.race([worker.call(JSON.stringify(message)), late]));
+    } catch (problem) {
+      if (problem.late) {
+        await endRuntime();
+        died(problem);
+      }
+      throw problem;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  // --- Interest and visibility ------------------------------------------------------------------
+
+  const idle = globalThis.requestIdleCallback ?? ((callback) => setTimeout(callback, 200));
+
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (isIntersecting) whenIdle(() => target.isConnected && target.interest());
+      }
+    },
+    { rootMargin: "200px" },
+  );
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) target.setVisible(isIntersecting);
+  });
+
+  function whenIdle(callback) {
+    if (document.readyState === "complete") idle(callback);
+    else addEventListener("load", () => idle(callback), { once: true });
+  }
+
+  document.addEventListener("visibilitychange", () => widgets.forEach((widget) => widget.schedule()));
+
+  // --- The element --------------------------------------------------------------------------------
+
+  class SimWidget extends HTMLElement {
+    #queue = [];
+    #busy = false;
+    #opened = false;
+    #interested = false;
+    #visible = false;
+    #saved = null;
+    #wait = null;
+    #timer = 0;
+    #tickedAt = 0;
+    #failed = null;
+
+    connectedCallback() {
+      widgets.add(this);
+      near.observe(this);
+      seen.observe(this);
+      for (const kind of ["click", "change", "input", "submit", "keydown", "pointerdown", "focusin"]) {
+        this.addEventListener(kind, this);
+      }
+    }
+
+    disconnectedCallback() {
+      widgets.delete(this);
+      near.unobserve(this);
+      seen.unobserve(this);
+      clearTimeout(this.#timer);
+      if (this.#opened) runtime?.then((worker) => worker.call(JSON.stringify({ do: "close", id: this.id }))).catch(() => {});
+      this.#opened = false;
+    }
+
+    get figure() {
+      return this.querySelector(":scope > .sim");
+    }
+
+    // What the reader does.
+
+    handleEvent(event) {
+      if (event.type === "pointerdown" || event.type === "focusin") return this.interest();
+      if (event.type === "keydown") return this.#key(event);
+      const target = event.target.closest("[data-do]");
+      if (!target || !this.contains(target)) return;
+      const message = this.#messageFor(event, target);
+      if (message) this.send(message);
+    }
+
+    #messageFor(event, target) {
+      const { do: what, name, value, argument } = target.dataset;
+      const isForm = target.matches("form");
+      const isField = target.matches("input, select");
+      if (isForm) {
+        if (event.type !== "submit") return this.#remember(event);
+        event.preventDefault();
+        delete target.dataset.dirty;
+        return { do: what, name, arguments: Object.fromEntries(new FormData(target)) };
+      }
+      if (!isField) {
+        if (event.type !== "click") return null;
+        return { do: what, name, value, ...(argument && { arguments: { [argument]: value } }) };
+      }
+      const live = target.type === "range";
+      if (event.type !== (live ? "input" : "change")) return null;
+      if ("slider" in target.dataset) return { do: what, name, position: Number(target.value) };
+      return { do: what, name, value: target.type === "checkbox" ? String(target.checked) : target.value };
+    }
+
+    /* A field of a form that was not sent yet must survive the frames that arrive meanwhile. */
+    #remember(event) {
+      if (event.type === "input" || event.type === "change") event.target.form.dataset.dirty = "";
+      return null;
+    }
+
+    #key(event) {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (!event.target.matches(".sim-scene")) return;
+      const what = { " ": "toggle", k: "toggle", ArrowRight: "step", ArrowLeft: "back", Home: "start", End: "end", r: "reset" }[event.key];
+      if (!what) return;
+      event.preventDefault();
+      this.send({ do: what });
+    }
+
+    // Messages, one at a time and in order.
+
+    interest() {
+      if (this.#interested) return;
+      this.#interested = true;
+      this.classList.add("sim-starting");
+      this.#work();
+    }
+
+    send(message) {
+      const last = this.#queue.at(-1);
+      const sliding = message.do === "seek" || message.do === "param";
+      // While a slider moves, only its newest position matters.
+      if (sliding && last?.do === message.do && last.name === message.name) this.#queue.pop();
+      this.#queue.push(message);
+      this.#interested = true;
+      this.#work();
+    }
+
+    async #work() {
+      if (this.#busy || this.#failed) return;
+      this.#busy = true;
+      clearTimeout(this.#timer);
+      try {
+        if (!this.#opened) {
+          this.#apply(await ask(this.#opening()), true);
+          this.#opened = true;
+        }
+        while (this.#queue.length && this.isConnected) {
+          const message = { id: this.id, ...this.#queue[0] };
+          const answer = await ask(message);
+          this.#queue.shift();
+          this.#apply(answer);
+        }
+      } catch (problem) {
+        this.#fail(problem);
+      } finally {
+        this.#busy = false;
+        this.classList.remove("sim-starting");
+      }
+      this.schedule();
+    }
+
+    #opening() {
+      const { pattern, scenario, overrides, seed } = this.dataset;
+      return {
+        do: "open",
+        id: this.id,
+        pattern,
+        scenario,
+        overrides: JSON.parse(overrides ?? "{}"),
+        seed: seed === undefined ? null : Number(seed),
+        saved: this.#saved,
+      };
+    }
+
+    #apply(answer, first = false) {
+      if (answer.error) throw Object.assign(new Error(answer.error), { python: answer.traceback });
+      if (!answer.html) return;
+      this.#saved = answer.saved;
+      this.#wait = answer.wait_ms;
+      this.#notice(null);
+      this.#patch(answer.html);
+      if (first) {
+        this.dataset.ready = "";
+        this.#tell("ready");
+      }
+      this.#tell("frame");
+    }
+
+    #patch(html) {
+      globalThis.Idiomorph.morph(this.figure, html, {
+        morphStyle: "outerHTML",
+        ignoreActiveValue: true,
+        callbacks: {
+          // What the reader unfolded stays unfolded.
+          beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")),
+          beforeNodeMorphed: (node) => !(node.nodeType === 1 && node.matches("form[data-dirty] :is(input, select)")),
+        },
+      });
+      const scrubber = this.querySelector(".sim-scrubber");
+      if (scrubber && !scrubber.matches(":active")) scrubber.value = scrubber.getAttribute("value");
+    }
+
+    #tell(kind) {
+      this.dispatchEvent(new CustomEvent(`sim:${kind}`, { bubbles: true, detail: { id: this.id } }));
+    }
+
+    // Time.
+
+    setVisible(visible) {
+      this.#visible = visible;
+      this.schedule();
+    }
+
+    schedule() {
+      clearTimeout(this.#timer);
+      const runs = this.#wait !== null && this.#opened && !this.#busy && !this.#failed;
+      if (!runs || !this.#visible || document.hidden) {
+        this.#tickedAt = 0;
+        return;
+      }
+      const now = performance.now();
+      this.#tickedAt ||= now;
+      this.#timer = setTimeout(() => {
+        const elapsed = performance.now() - this.#tickedAt;
+        this.#tickedAt = performance.now();
+        this.send({ do: "tick", value: elapsed });
+      }, this.#wait);
+    }
+
+    // When something goes wrong.
+
+    lostRuntime(reason) {
+      const used = this.#opened || this.#busy;
+      this.#opened = false;
+      if (used) this.#fail(reason instanceof Error ? reason : new Error(String(reason)));
+    }
+
+    #fail(problem) {
+      if (this.#failed) return;
+      this.#failed = problem;
+      this.classList.remove("sim-starting");
+      console.warn(problem.python ?? problem);
+      const sentence = problem.python
+        ? `The simulation made a mistake: ${problem.message}.`
+        : problem.message;
+      this.#notice(`${sentence} The picture stands where it was.`, () => this.#again(problem));
+    }
+
+    /* What failed because of itself is not sent again; what failed because the worker did, is. */
+    #again(problem) {
+      if (problem.python || problem.late) this.#queue.shift();
+      this.#failed = null;
+      this.#notice(null);
+      this.classList.add("sim-starting");
+      this.#work();
+    }
+
+    showProgress({ loaded, total }) {
+      if (!this.#interested || this.#opened || this.#failed) return;
+      const text = `Starting Python: ${(loaded / MB).toFixed(1)} of ${(total / MB).toFixed(1)} MB`;
+      this.#notice(this.#queue.length ? `${text}. Your click is kept.` : text);
+    }
+
+    #notice(text, again = null) {
+      let box = this.querySelector(":scope > .sim-notice");
+      if (text === null) return box?.remove();
+      if (!box) {
+        box = document.createElement("div");
+        box.className = "sim-notice";
+        this.append(box);
+      }
+      box.setAttribute("role", again ? "alert" : "status");
+      box.classList.toggle("sim-notice--bad", Boolean(again));
+      box.replaceChildren(text);
+      if (again) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "sim-button sim-again";
+        button.textContent = "Try again";
+        button.addEventListener("click", again);
+        box.append(" ", button);
+      }
+    }
+  }
+
+  customElements.define("sim-widget", SimWidget);
+})();

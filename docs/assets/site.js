@@ -1,0 +1,79 @@
+// What Material for MkDocs needs to work wherever the site is opened from. Runs right before
+// Material's own script, on pages of the site, not on embedded ones.
+
+// Lets instant navigation work wherever the site is served from.
+//
+// Material follows a link without a full page load only if sitemap.xml lists its address.
+// It adapts the listed host to the page's, but neither port nor path, so a preview on
+// localhost:8000 or a mirror under another folder would reload on every click. Here every
+// listed address is moved from the address the site was built for to the folder that this
+// script came from, at the one place where Material reads the file.
+(() => {
+  if (location.protocol === "file:") return;
+  const root = new URL("..", document.currentScript.src).href;
+  const builtFor = document.currentScript.dataset.builtFor || root;
+  const parse = DOMParser.prototype.parseFromString;
+  DOMParser.prototype.parseFromString = function (text, type) {
+    const parsed = parse.call(this, text, type);
+    if (parsed.documentElement.nodeName !== "urlset") return parsed;
+    for (const place of parsed.querySelectorAll("loc")) {
+      const address = new URL(place.textContent.trim(), builtFor).href;
+      if (address.startsWith(builtFor)) place.textContent = root + address.slice(builtFor.length);
+    }
+    return parsed;
+  };
+})();
+
+// Makes search work when the site is opened from disk.
+//
+// Material searches in a worker, and Chromium refuses to start a worker from a file: address.
+// A script in a hidden frame of the page may be loaded from there, so the search worker, and
+// no other, becomes such a frame. Every other worker stays what it was: the simulations start
+// theirs from memory.
+(() => {
+  if (location.protocol !== "file:") return;
+
+  class FrameWorker extends EventTarget {
+    constructor(url) {
+      super();
+      const frame = document.createElement("iframe");
+      frame.hidden = true;
+      frame.srcdoc = "<!doctype html><title>Search</title>";
+      this.inside = new Promise((resolve, reject) => {
+        frame.addEventListener("load", () => {
+          const inside = frame.contentWindow;
+          // What the worker's script sends goes to whoever listens on this object.
+          inside.postMessage = (data) => this.dispatchEvent(new MessageEvent("message", { data }));
+          const script = inside.document.createElement("script");
+          script.src = url;
+          script.addEventListener("load", () => resolve(inside));
+          script.addEventListener("error", () => reject(new Error(`cannot load ${url}`)));
+          inside.document.head.append(script);
+        }, { once: true });
+      });
+      this.inside.catch((error) => this.dispatchEvent(new ErrorEvent("error", { error })));
+      this.addEventListener("message", (event) => this.onmessage?.(event));
+      document.body.append(frame);
+      this.frame = frame;
+    }
+
+    postMessage(data) {
+      this.inside.then(
+        (inside) => inside.dispatchEvent(new inside.MessageEvent("message", { data })),
+        () => {},
+      );
+    }
+
+    terminate() {
+      this.frame.remove();
+    }
+  }
+
+  window.Worker = new Proxy(Worker, {
+    construct(target, [url, ...rest], newTarget) {
+      return /\bassets\/javascripts\/workers\/search\b/.test(url)
+        ? new FrameWorker(new URL(url, document.baseURI).href)
+        : Reflect.construct(target, [url, ...rest], newTarget);
+    },
+  });
+})();

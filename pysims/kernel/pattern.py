@@ -1,0 +1,99 @@
+"""What a pattern is: a model, the way it is drawn, and the stories it can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from .run import Run
+from .sim import Context
+
+Script: TypeAlias = tuple[tuple[int, Any], ...]
+"""`((time_ms, event), …)` in order of time: what the reader, or the scenario, did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """Something that must hold after every event; the widget shows it as a light."""
+
+    name: str
+    why: str
+    holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that the reader can do: an event's class and the words on its button."""
+
+    event: type
+    label: str
+    hint: str = ""
+    available: Callable[[Any], bool] = lambda _: True
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A story with a seed that was chosen so that the run shows what the sentence says.
+
+    `claim` is the sentence that the prose makes of it, `proof` a predicate over the run: a test
+    asserts it. `show_ms` is the moment that stands in the page before any code has run.
+    """
+
+    id: str
+    title: str
+    claim: str
+    proof: Callable[[Run], bool]
+    watch: str
+    until_ms: int
+    show_ms: int
+    seed: int = 1
+    params: Mapping[str, Any] = field(default_factory=dict)
+    script: Script = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Everything that the rest of the house needs to know of a pattern.
+
+    `params` is a frozen dataclass whose fields carry knobs. `init(params, ctx)` and
+    `update(state, event, ctx)` are the model. `view(state, now_ms)` lays a state out as plain
+    numbers and words for `scene.svg.jinja`; `describe(before, event, after)` says in a sentence
+    what an event did; `alternative(state, now_ms)` says what the picture shows.
+    `playback_rate` is simulated ms per ms of the reader at speed 1; `frame_ms` (the reader's ms)
+    asks for pictures between events, for scenes in which something moves all the time.
+    """
+
+    id: str
+    title: str
+    summary: str
+    source: str
+    params: type
+    init: Callable[[Any, Context], Any]
+    update: Callable[[Any, Any, Context], Any]
+    view: Callable[[Any, int], Mapping[str, Any]]
+    describe: Callable[[Any, Any, Any], str]
+    alternative: Callable[[Any, int], str]
+    actions: tuple[Action, ...]
+    invariants: tuple[Invariant, ...]
+    scenarios: tuple[Scenario, ...]
+    playback_rate: float = 1.0
+    frame_ms: int | None = None
+
+    def scenario(self, scenario_id: str | None = None) -> Scenario:
+        """The scenario of this name, or the first; `ValueError` names those that there are."""
+        if scenario_id is None:
+            return self.scenarios[0]
+        for scenario in self.scenarios:
+            if scenario.id == scenario_id:
+                return scenario
+        known = ", ".join(scenario.id for scenario in self.scenarios)
+        raise ValueError(f"{self.id} has no scenario {scenario_id[:60]!r}, it has: {known}")
+
+    def action(self, name: str) -> Action:
+        """The action whose event class has this name; `ValueError` names those that there are."""
+        for action in self.actions:
+            if action.event.__name__ == name:
+                return action
+        known = ", ".join(action.event.__name__ for action in self.actions)
+        raise ValueError(f"{self.id} has no action {name[:60]!r}, it has: {known}")

@@ -1,0 +1,63 @@
+"""One call that runs a pattern from its start: the same arguments give the same run, anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from .knobs import checked
+from .sim import LIMIT, History, Sim, dispatch, run_until, start
+from .trace import digest_of, trace_of
+
+if TYPE_CHECKING:
+    from .pattern import Pattern, Script
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. `history` is a sequence of `Sim` values, item 0 its start.
+
+    `trace` (a line an event) and `digest` (hexadecimal) are computed when asked for.
+    """
+
+    history: History[Any]
+
+    @cached_property
+    def trace(self) -> tuple[str, ...]:
+        return trace_of(self.history)
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(self.history)
+
+
+def begin(pattern: Pattern, params: Any, seed: int) -> Sim[Any]:
+    """The first instant of a run; `ValueError` for a parameter or seed that is not allowed."""
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be an integer from 0 to {2**32 - 1}, got {seed!r}")
+    return start(pattern.update, partial(pattern.init, checked(params)), seed)
+
+
+def run_script(first: Sim[Any], script: Script, until_ms: int, limit: int = LIMIT) -> History[Any]:
+    """Every instant from `first` on while the events of `script` come in at their times.
+
+    What happens by itself at a moment comes before what the script does at that moment.
+    """
+    if until_ms < 0:
+        raise ValueError(f"until_ms must be 0 or more, got {until_ms!r}")
+    history = History(first, [])
+    for time_ms, event in script:
+        if time_ms > until_ms:
+            break
+        history = history.extended(run_until(history[-1], time_ms, limit - len(history) + 1))
+        clicked = dispatch(history[-1], event, time_ms)
+        history = history.extended(run_until(clicked, time_ms, limit - len(history) + 1))
+    return history.extended(run_until(history[-1], until_ms, limit - len(history) + 1))
+
+
+def run_pattern(
+    pattern: Pattern, params: Any, script: Script, seed: int, until_ms: int, limit: int = LIMIT
+) -> Run:
+    """The run of a pattern; `ValueError` for what is not allowed, `RunLimit` past `limit`."""
+    return Run(run_script(begin(pattern, params, seed), script, until_ms, limit))

@@ -1,0 +1,317 @@
+"""One widget as a value: what runs, how far, and what the reader did to it.
+
+Every command gives a new session, or raises `ValueError` and leaves the old one as it was. A
+session's run is described completely by its pattern, parameters, seed and script; that is what
+`saved` writes down and `restored` reads, so a run survives the worker that computed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ..kernel import (
+    History,
+    Number,
+    Pattern,
+    Scenario,
+    Script,
+    begin,
+    build,
+    dispatch,
+    knobs_of,
+    run_script,
+    run_until,
+)
+from ..patterns import load_pattern
+
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
+# The clock in the corner moves at least this often while a run plays.
+TICK_MS = 200
+LIMIT = 20_000
+SCRIPT_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`at` is the index of the instant on show; `now_ms` the time on the widget's clock."""
+
+    id: str
+    pattern: Pattern
+    scenario: Scenario
+    overrides: Mapping[str, Any]
+    params: Any
+    seed: int
+    script: tuple[tuple[int, Any], ...]
+    until_ms: int
+    history: History[Any]
+    at: int
+    now_ms: int
+    playing: bool = False
+    speed: float = 1.0
+    message: str = ""
+
+    @property
+    def sim(self) -> Any:
+        """The instant on show."""
+        return self.history[self.at]
+
+
+def opened(
+    widget_id: str,
+    pattern_id: str,
+    scenario_id: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> Session:
+    """A session at the moment that its scenario shows first.
+
+    `overrides` are parameters by name, which the page's author set; `ValueError` names a bad one.
+    """
+    pattern = load_pattern(pattern_id)
+    scenario = pattern.scenario(scenario_id)
+    given = dict(overrides or {})
+    params: Any = build(pattern.params, {**scenario.params, **given})
+    chosen = scenario.seed if seed is None else seed
+    first = begin(pattern, params, chosen)
+    history = run_script(first, scenario.script, scenario.until_ms, LIMIT)
+    shown = scenario.show_ms
+    return Session(
+        widget_id,
+        pattern,
+        scenario,
+        given,
+        params,
+        chosen,
+        scenario.script,
+        scenario.until_ms,
+        history,
+        history.index_at(shown),
+        shown,
+    )
+
+
+# --- Moving along the run -------------------------------------------------------------------------
+
+
+def seek(session: Session, index: int) -> Session:
+    """Show instant `index` (0 is the start; past the end is the end)."""
+    at = max(0, min(index, len(session.history) - 1))
+    now_ms = session.history.time_ms(at)
+    return replace(session, at=at, now_ms=now_ms, playing=False)
+
+
+def step(session: Session) -> Session:
+    return seek(session, session.at + 1)
+
+
+def back(session: Session) -> Session:
+    return seek(session, session.at - 1)
+
+
+def to_start(session: Session) -> Session:
+    return seek(session, 0)
+
+
+def to_end(session: Session) -> Session:
+    return seek(session, len(session.history) - 1)
+
+
+def play(session: Session) -> Session:
+    """Let the clock run; when nothing is to come any more, run from the start again."""
+    if session.at == len(session.history) - 1:
+        session = to_start(session)
+    return replace(session, playing=True)
+
+
+def pause(session: Session) -> Session:
+    return replace(session, playing=False)
+
+
+def toggle(session: Session) -> Session:
+    return pause(session) if session.playing else play(session)
+
+
+def tick(session: Session, elapsed_ms: float) -> Session:
+    """The session after `elapsed_ms` of the reader's time; it pauses at the end of its run."""
+    if not session.playing:
+        return session
+    rate = session.speed * session.pattern.playback_rate
+    now_ms = session.now_ms + max(1, round(min(elapsed_ms, 1_000) * rate))
+    if now_ms >= session.until_ms:
+        return replace(
+            session,
+            at=len(session.history) - 1,
+            now_ms=session.until_ms,
+            playing=False,
+        )
+    return replace(session, now_ms=now_ms, at=session.history.index_at(now_ms))
+
+
+def wait_ms(session: Session) -> int | None:
+    """How long the picture stays as it is (in the reader's ms), or `None` when it is paused."""
+    if not session.playing:
+        return None
+    later = session.at + 1
+    end = session.history.time_ms(later) if later < len(session.history) else session.until_ms
+    rate = session.speed * session.pattern.playback_rate
+    longest = session.pattern.frame_ms or TICK_MS
+    return max(1, min(longest, round((end - session.now_ms) / rate)))
+
+
+# --- Changing the run -----------------------------------------------------------------------------
+
+
+def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
+    """The reader does something now; what was to come after this moment is run anew."""
+    event: Any = build(session.pattern.action(action).event, arguments)
+    if len(session.script) >= SCRIPT_MAX:
+        raise ValueError(f"a run takes at most {SCRIPT_MAX} actions, reset it to act again")
+    now_ms = session.now_ms
+    done = tuple(timed for timed in session.script if timed[0] <= now_ms)
+    past = session.history.upto(session.history.index_at(now_ms))
+    history = past.extended(run_until(dispatch(past[-1], event, now_ms), now_ms, LIMIT))
+    until_ms = max(session.until_ms, now_ms + session.scenario.until_ms // 2)
+    history = history.extended(run_until(history[-1], until_ms, LIMIT))
+    return replace(
+        session,
+        script=(*done, (now_ms, event)),
+        until_ms=until_ms,
+        history=history,
+        at=history.index_at(now_ms),
+        playing=session.playing and len(history) - 1 > history.index_at(now_ms),
+    )
+
+
+def rerun(session: Session, params: Any, seed: int) -> Session:
+    """The same script with other parameters or another seed, at the same moment."""
+    first = begin(session.pattern, params, seed)
+    history = run_script(first, session.script, session.until_ms, LIMIT)
+    return replace(
+        session,
+        params=params,
+        seed=seed,
+        history=history,
+        at=history.index_at(session.now_ms),
+    )
+
+
+def set_param(session: Session, name: str, value: Any, position: Any = None) -> Session:
+    """A parameter by its value (a text), or by the position of its slider."""
+    known = knobs_of(session.params)
+    if name not in known:
+        raise ValueError(f"there is no parameter {name[:40]!r}, there are: {', '.join(known)}")
+    kind = known[name]
+    if position is not None and isinstance(kind, Number):
+        changed: dict[str, Any] = {name: kind.at(int(position))}
+    else:
+        changed = {name: kind.parse(name, str(value))}
+    return rerun(session, replace(session.params, **changed), session.seed)
+
+
+def set_seed(session: Session, value: str) -> Session:
+    try:
+        seed = int(value)
+    except ValueError:
+        raise ValueError(f"seed must be an integer, got {value[:20]!r}") from None
+    return rerun(session, session.params, seed)
+
+
+def set_speed(session: Session, value: str) -> Session:
+    if value not in map(str, SPEEDS):
+        raise ValueError(f"speed must be one of {SPEEDS}, got {value[:20]!r}")
+    return replace(session, speed=float(value))
+
+
+def set_scenario(session: Session, value: str) -> Session:
+    """Another story, as it was written; the speed stays."""
+    fresh = opened(session.id, session.pattern.id, value)
+    return replace(fresh, speed=session.speed)
+
+
+def reset(session: Session) -> Session:
+    """Back to what the page's author chose, at the moment that the page showed first."""
+    story = session.scenario.id
+    return opened(session.id, session.pattern.id, story, session.overrides)
+
+
+# --- Commands from outside ------------------------------------------------------------------------
+
+PLAIN: Mapping[str, Callable[[Session], Session]] = {
+    "step": step,
+    "back": back,
+    "start": to_start,
+    "end": to_end,
+    "play": play,
+    "pause": pause,
+    "toggle": toggle,
+    "reset": reset,
+    "show": lambda session: session,
+}
+WITH_VALUE: Mapping[str, Callable[[Session, str], Session]] = {
+    "seed": set_seed,
+    "speed": set_speed,
+    "scenario": set_scenario,
+    "seek": lambda session, value: seek(session, int(value)),
+    "tick": lambda session, value: tick(session, float(value)),
+}
+
+
+def command(session: Session, message: Mapping[str, Any]) -> Session:
+    """The session after a command; `ValueError` for one that is not known or not allowed.
+
+    `{"do": "step"}`, `{"do": "speed", "value": "2.0"}`, `{"do": "param", "name": …, "value": …}`,
+    `{"do": "act", "name": "RemoveServer", "arguments": {"server": "D"}}`.
+    """
+    do = str(message.get("do"))
+    session = replace(session, message="")
+    if do in PLAIN:
+        return PLAIN[do](session)
+    if do in WITH_VALUE:
+        return WITH_VALUE[do](session, str(message.get("value", "")))
+    if do == "param":
+        name, value = str(message.get("name", "")), message.get("value")
+        return set_param(session, name, value, message.get("position"))
+    if do == "act":
+        return act(session, str(message.get("name", "")), message.get("arguments") or {})
+    known = ", ".join([*PLAIN, *WITH_VALUE, "param", "act"])
+    raise ValueError(f"there is no command {do[:40]!r}, there are: {known}")
+
+
+def saved(session: Session) -> dict[str, Any]:
+    """What it takes to make this session again, as plain JSON."""
+    return {
+        "id": session.id,
+        "pattern": session.pattern.id,
+        "scenario": session.scenario.id,
+        "overrides": dict(session.overrides),
+        "params": {f.name: getattr(session.params, f.name) for f in fields(session.params)},
+        "seed": session.seed,
+        "script": [
+            [time_ms, type(event).__name__, {f.name: getattr(event, f.name) for f in fields(event)}]
+            for time_ms, event in session.script
+        ],
+        "until_ms": session.until_ms,
+        "at": session.at,
+        "now_ms": session.now_ms,
+        "speed": session.speed,
+    }
+
+
+def restored(plain: Mapping[str, Any]) -> Session:
+    """The session that `saved` wrote down, paused; `ValueError` for what is not allowed."""
+    fresh = opened(
+        str(plain["id"]), str(plain["pattern"]), str(plain["scenario"]), plain["overrides"]
+    )
+    script: Script = tuple(
+        (int(time_ms), build(fresh.pattern.action(name).event, arguments))
+        for time_ms, name, arguments in plain["script"]
+    )
+    if len(script) > SCRIPT_MAX:
+        raise ValueError(f"a run takes at most {SCRIPT_MAX} actions, got {len(script)}")
+    ready = replace(fresh, script=script, until_ms=int(plain["until_ms"]))
+    params: Any = build(fresh.pattern.params, plain["params"])
+    ready = rerun(ready, params, int(plain["seed"]))
+    ready = seek(ready, int(plain["at"]))
+    return replace(ready, now_ms=int(plain["now_ms"]), speed=float(plain["speed"]))
