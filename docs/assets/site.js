@@ -77,3 +77,26 @@
     },
   });
 })();
+
+// Names what Material leaves unnamed for assistive technology: the search dialog, the bar of
+// buttons that it adds to each block of code, and tables wider than their column, which a
+// keyboard must be able to scroll. Material builds these anew on every instant navigation.
+(() => {
+  const scrollable = () => {
+    for (const table of document.querySelectorAll(".md-typeset__scrollwrap")) {
+      const wide = table.scrollWidth > table.clientWidth;
+      for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Wide table"]]) {
+        wide ? table.setAttribute(name, value) : table.removeAttribute(name);
+      }
+    }
+  };
+  const name = () => {
+    document.querySelector(".md-search[role=dialog]")?.setAttribute("aria-label", "Search");
+    document.querySelectorAll(".md-code__nav").forEach((bar, index) => {
+      bar.setAttribute("aria-label", `Code block ${index + 1}`);
+    });
+    scrollable();
+  };
+  addEventListener("DOMContentLoaded", () => window.document$.subscribe(name));
+  addEventListener("resize", scrollable);
+})();

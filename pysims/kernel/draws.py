@@ -20,15 +20,15 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-_MASK = (1 << 64) - 1
-_GOLDEN_GAMMA = 0x9E3779B97F4A7C15
+MASK = (1 << 64) - 1
+GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 _TO_UNIT = 1.0 / (1 << 53)
 
 
 def mix64(value: int) -> int:
     """The finalizer of SplitMix64: a bijection of 64-bit integers that scatters every bit."""
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & MASK
     return value ^ (value >> 31)
 
 
@@ -42,12 +42,22 @@ class Draws:
     __slots__ = ("_state",)
 
     def __init__(self, seed: int, sequence: int = 0) -> None:
-        self._state = mix64((mix64(seed & _MASK) + sequence * _GOLDEN_GAMMA) & _MASK)
+        self._begin(mix64(seed & MASK), sequence)
+
+    def _begin(self, mixed_seed: int, sequence: int) -> None:
+        """Start the generator of an event; `mixed_seed` is the `mix64` of the run's seed."""
+        # Here and in `random`, mix64 is written out: a call costs as much as the mixing.
+        bits = (mixed_seed + sequence * GOLDEN_GAMMA) & MASK
+        bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) & MASK
+        self._state = bits ^ (bits >> 31)
 
     def random(self) -> float:
         """A float in [0, 1), uniform over multiples of 2⁻⁵³."""
-        self._state = state = (self._state + _GOLDEN_GAMMA) & _MASK
-        return (mix64(state) >> 11) * _TO_UNIT
+        self._state = bits = (self._state + GOLDEN_GAMMA) & MASK
+        bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) & MASK
+        return ((bits ^ (bits >> 31)) >> 11) * _TO_UNIT
 
     def integer(self, low: int, high: int) -> int:
         """An integer in [low, high], both ends included; `ValueError` if the range is empty.
@@ -56,7 +66,7 @@ class Draws:
         """
         if low > high:
             raise ValueError(f"low must not exceed high, got low={low} and high={high}")
-        self._state = state = (self._state + _GOLDEN_GAMMA) & _MASK
+        self._state = state = (self._state + GOLDEN_GAMMA) & MASK
         return low + mix64(state) % (high - low + 1)
 
     def choice(self, items: Sequence[Item]) -> Item:

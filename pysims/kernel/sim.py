@@ -11,20 +11,29 @@ Time is an integer number of milliseconds.
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeAlias, TypeVar, overload
 
-from .draws import Draws
+from .draws import MASK, Draws, mix64
 
 State = TypeVar("State")
 Queued: TypeAlias = tuple[int, int, Any]
 """`(time_ms, sequence, event)`; the sequence number is unique, so events are never compared."""
 
+Step: TypeAlias = tuple[Queued, Any, int, tuple[Queued, ...]]
+"""`(cause, state after it, next sequence number, what it scheduled)`."""
+
+NOTHING: tuple[Queued, ...] = ()
 CHECKPOINT_EVERY = 256
 LIMIT = 100_000
+
+
+def _turn(queued: Queued) -> tuple[int, int]:
+    return queued[:2]
 
 
 class RunLimit(RuntimeError):
@@ -32,23 +41,30 @@ class RunLimit(RuntimeError):
 
 
 class Context(Draws):
-    """What `update` may use besides its arguments: the time, random numbers, and `after`."""
+    """What `update` may use besides its arguments: the time, random numbers, and `after`.
 
-    __slots__ = ("now_ms", "scheduled")
+    One context serves a whole run: `turn_to` makes it that of the next event.
+    """
 
-    def __init__(self, seed: int, sequence: int, now_ms: int) -> None:
-        super().__init__(seed, sequence)
+    __slots__ = ("_mixed_seed", "now_ms", "number", "scheduled")
+
+    def __init__(self, seed: int, number: int) -> None:
+        self._mixed_seed = mix64(seed & MASK)
+        self.number = number
+        self.now_ms = 0
+        self.scheduled: list[Queued] = []
+
+    def turn_to(self, now_ms: int, sequence: int) -> None:
+        """Be the context of event number `sequence`, at `now_ms`."""
         self.now_ms = now_ms
-        self.scheduled: list[tuple[int, Any]] = []
+        self._begin(self._mixed_seed, sequence)
 
     def after(self, delay_ms: int, event: Any) -> None:
         """Let `event` happen in `delay_ms` milliseconds (an integer, 0 or more)."""
         if type(delay_ms) is not int or delay_ms < 0:
             raise ValueError(f"delay_ms must be an integer of 0 or more, got {delay_ms!r}")
-        self.scheduled.append((self.now_ms + delay_ms, event))
-
-
-Update: TypeAlias = Callable[[State, Any, Context], State]
+        self.scheduled.append((self.now_ms + delay_ms, self.number, event))
+        self.number += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +86,10 @@ class Sim(Generic[State]):
 
 def start(update: Update[State], init: Callable[[Context], State], seed: int) -> Sim[State]:
     """The first instant: `init` runs as event number 0 at time 0 and may schedule events."""
-    ctx = Context(seed, 0, 0)
+    ctx = Context(seed, 1)
+    ctx.turn_to(0, 0)
     state = init(ctx)
-    queue = tuple(sorted((time, n, event) for n, (time, event) in enumerate(ctx.scheduled, 1)))
-    return Sim(update, seed, 0, 1 + len(queue), state, queue)
+    return Sim(update, seed, 0, ctx.number, state, tuple(sorted(ctx.scheduled, key=_turn)))
 
 
 def dispatch(sim: Sim[State], event: Any, at_ms: int | None = None) -> Sim[State]:
@@ -107,9 +123,7 @@ class History(Sequence[Sim[State]]):
 
     __slots__ = ("_checkpoints", "_first", "_steps")
 
-    def __init__(
-        self, first: Sim[State], steps: list[tuple[Queued, State, int, tuple[Queued, ...]]]
-    ) -> None:
+    def __init__(self, first: Sim[State], steps: list[Step]) -> None:
         self._first = first
         self._steps = steps
         self._checkpoints: dict[int, tuple[Queued, ...]] = {0: first.queue}
@@ -146,7 +160,7 @@ class History(Sequence[Sim[State]]):
             pending.pop(cause[1], None)
             if (i + 1) % CHECKPOINT_EVERY == 0:
                 self._checkpoints[i + 1] = tuple(pending.values())
-        return tuple(sorted(pending.values(), key=lambda queued: queued[:2]))
+        return tuple(sorted(pending.values(), key=_turn))
 
     def time_ms(self, index: int) -> int:
         """When item `index` came about."""
@@ -188,27 +202,37 @@ def run_until(
 
     After `limit` events it raises `RunLimit`, or stops there when `strict` is false.
     """
-    update, seed, state, number = sim.update, sim.seed, sim.state, sim.sequence
+    steps: list[Step] = []
+    # Whatever a run makes is kept, so that a search for garbage finds none and only costs time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        stopped_ms = _run(sim, until_ms, limit, steps)
+    finally:
+        if collecting:
+            gc.enable()
+    if strict and stopped_ms is not None:
+        raise RunLimit(f"the run stopped at {stopped_ms} ms, after its limit of {limit} events")
+    return History(sim, steps)
+
+
+def _run(sim: Sim[Any], until_ms: int, limit: int, steps: list[Step]) -> int | None:
+    """Append the steps of a run; gives the time (ms) of the event that the limit kept out."""
+    update, state = sim.update, sim.state
+    ctx = Context(sim.seed, sim.sequence)
     heap = list(sim.queue)
     heapify(heap)
-    steps: list[tuple[Queued, State, int, tuple[Queued, ...]]] = []
     while heap and heap[0][0] <= until_ms:
         if len(steps) >= limit:
-            if strict:
-                raise RunLimit(
-                    f"the run stopped at {heap[0][0]} ms after its limit of {limit} events"
-                )
-            break
+            return heap[0][0]
         cause = heappop(heap)
-        ctx = Context(seed, cause[1], cause[0])
+        ctx.turn_to(cause[0], cause[1])
         state = update(state, cause[2], ctx)
-        scheduled: tuple[Queued, ...] = ()
+        scheduled = NOTHING
         if ctx.scheduled:
-            scheduled = tuple(
-                (time, n, event) for n, (time, event) in enumerate(ctx.scheduled, number)
-            )
-            number += len(scheduled)
+            scheduled = tuple(ctx.scheduled)
+            ctx.scheduled.clear()
             for queued in scheduled:
                 heappush(heap, queued)
-        steps.append((cause, state, number, scheduled))
-    return History(sim, steps)
+        steps.append((cause, state, ctx.number, scheduled))
+    return None

@@ -55,7 +55,7 @@ CEILING = 30.0
 DOT_MAX = 12.0
 
 
-def colour_of(name: str) -> int:
+def color_of(name: str) -> int:
     """The number of a server's color, fixed by its name so that it keeps it for life."""
     return NAMES.index(name) if name in NAMES else 0
 
@@ -131,7 +131,7 @@ def dots_of(state: State, grid: Grid, left: Mapping[str, float]) -> list[dict[st
                     "id": f"k{i}-{rank}",
                     "x": f"{left[name] + (column + 0.1) * grid.diameter:.1f}",
                     "y": f"{FLOOR - (row + 0.9) * grid.diameter:.1f}",
-                    "colour": colour_of(name),
+                    "color": color_of(name),
                     "replica": rank > 0,
                     "mark": mark,
                 }
@@ -164,7 +164,7 @@ def columns_of(state: State) -> dict[str, Any]:
             "percent": share(load[name], ideal * weight[name]),
             "weight": weight[name],
             "ideal": FLOOR - grid.height(ideal * weight[name]),
-            "colour": colour_of(name),
+            "color": color_of(name),
         }
         for i, name in enumerate(names)
     ]
@@ -222,7 +222,7 @@ def ring_picture(state: State) -> dict[str, Any]:
         "walk": arc(start, max(end, start + 0.0004), KEY_RADIUS - 14),
         "target": at(end, RING_RADIUS - 7),
         "target_inner": at(end, KEY_RADIUS - 14),
-        "found": [{"name": name, "colour": colour_of(name)} for name in names],
+        "found": [{"name": name, "color": color_of(name)} for name in names],
         "degrees": f"{360 * start:.0f}",
     }
 
@@ -251,7 +251,7 @@ def arcs_of(state: State) -> list[dict[str, Any]]:
             )
             previous = position
     return [
-        {"name": name, "colour": colour_of(name), "d": "".join(pieces)}
+        {"name": name, "color": color_of(name), "d": "".join(pieces)}
         for name, pieces in paths.items()
     ]
 
@@ -269,7 +269,7 @@ def ticks_of(state: State) -> list[dict[str, Any]]:
         turn = ring.position(key) / ring.size
         strokes[names[0]].append(f"M{at(turn, KEY_RADIUS - 5)}L{at(turn, KEY_RADIUS + 4)}")
     return [
-        {"name": name, "colour": colour_of(name), "d": "".join(pieces)}
+        {"name": name, "color": color_of(name), "d": "".join(pieces)}
         for name, pieces in strokes.items()
     ]
 
@@ -316,7 +316,7 @@ def list_picture(state: State) -> dict[str, Any]:
             {
                 "slot": i,
                 "name": name,
-                "colour": colour_of(name),
+                "color": color_of(name),
                 "y": 84 + i * step,
                 "height": step * 0.82,
                 "length": 150 * lengths[i],
@@ -337,7 +337,7 @@ def list_picture(state: State) -> dict[str, Any]:
         "chosen": chosen,
         "samples": samples_of(state) if strategy == "modulo" else [],
         "count_before": sum(server.weight for server in state.servers_before),
-        "found": [{"name": name, "colour": colour_of(name)} for name in found],
+        "found": [{"name": name, "color": color_of(name)} for name in found],
     }
 
 
@@ -352,8 +352,8 @@ def samples_of(state: State) -> list[dict[str, Any]]:
             {
                 "key": "…" + key.rpartition(":")[2],
                 "tail": f"…{number % 10**6:06d}",
-                "old": {"slot": number % len(before), "name": old, "colour": colour_of(old)},
-                "new": {"slot": number % len(after), "name": new, "colour": colour_of(new)},
+                "old": {"slot": number % len(before), "name": old, "color": color_of(old)},
+                "new": {"slot": number % len(after), "name": new, "color": color_of(new)},
                 "moved": old != new,
                 "needless": old != new and state.changed not in (old, new),
             }

@@ -1,0 +1,237 @@
+"""What every pattern promises, for each of its scenarios."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import pysims
+from pysims.kernel import (
+    Invariant,
+    OneOf,
+    Pattern,
+    Run,
+    Scenario,
+    Text,
+    check_plain,
+    checked,
+    knobs_of,
+)
+from pysims.widget.render import frame
+from pysims.widget.session import act, opened, to_start
+from tests.catalog import PATTERNS, STORIES, STORY_IDS
+
+GOLDEN = Path(__file__).parent / "golden"
+every_story = pytest.mark.parametrize(("pattern", "scenario"), STORIES, ids=STORY_IDS)
+every_pattern = pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.id)
+
+# Prints what each story computes; it runs in processes of its own under different hash seeds.
+PROBE = """
+import hashlib, json, pysims
+from pysims.widget.render import frame
+from pysims.widget.session import opened
+found = {}
+for pattern_id in pysims.pattern_ids():
+    for scenario in pysims.load_pattern(pattern_id).scenarios:
+        session = opened("w", pattern_id, scenario.id)
+        html = hashlib.sha256(frame(session).encode()).hexdigest()
+        found[f"{pattern_id}/{scenario.id}"] = [pysims.run(pattern_id, scenario.id).digest, html]
+print(json.dumps(found))
+"""
+
+
+@cache
+def run_of(pattern_id: str, scenario_id: str) -> Run:
+    return pysims.run(pattern_id, scenario_id)
+
+
+@cache
+def first_frame(pattern_id: str, scenario_id: str) -> str:
+    return frame(opened("w", pattern_id, scenario_id))
+
+
+@every_story
+def test_the_same_run_twice(pattern: Pattern, scenario: Scenario) -> None:
+    again = pysims.run(pattern.id, scenario.id)
+    assert again.digest == run_of(pattern.id, scenario.id).digest
+    assert again.trace == run_of(pattern.id, scenario.id).trace
+
+
+@cache
+def probed(hash_seed: str) -> dict[str, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+def test_the_same_runs_and_frames_under_two_hash_seeds() -> None:
+    assert probed("1") == probed("2")
+    assert list(probed("1")) == STORY_IDS
+
+
+@every_story
+def test_nothing_is_mutated_and_everything_is_plain(pattern: Pattern, scenario: Scenario) -> None:
+    run = pysims.run(pattern.id, scenario.id)
+    before = []
+    for state in run.history.states():
+        check_plain(state)
+        before.append(ascii(state))
+    for index in range(1, len(run.history)):
+        check_plain(run.history[index].cause[2], "event")
+        pattern.describe(*run.history.change(index))
+    for sim in run.history:
+        pattern.view(sim.state, sim.now_ms)
+        pattern.alternative(sim.state, sim.now_ms)
+    pysims.run(pattern.id, scenario.id)
+    assert [ascii(state) for state in run.history.states()] == before
+
+
+@every_story
+def test_invariants_hold_after_every_step(pattern: Pattern, scenario: Scenario) -> None:
+    def broken(light: Invariant) -> list[int]:
+        states = run_of(pattern.id, scenario.id).history.states()
+        return [index for index, state in enumerate(states) if not light.holds(state)]
+
+    assert pattern.invariants
+    assert {light.name: broken(light) for light in pattern.invariants} == {
+        light.name: [] for light in pattern.invariants
+    }
+
+
+@every_story
+def test_the_claim_is_true(pattern: Pattern, scenario: Scenario) -> None:
+    assert scenario.proof(run_of(pattern.id, scenario.id)), scenario.claim
+
+
+@every_story
+def test_the_trace_is_the_golden_one(
+    pattern: Pattern, scenario: Scenario, update_golden: bool
+) -> None:
+    run = run_of(pattern.id, scenario.id)
+    lines = []
+    for index, line in enumerate(run.trace, 1):
+        lines += [line, f"    {pattern.describe(*run.history.change(index))}"]
+    last = run.history[-1]
+    lines += [pattern.alternative(last.state, last.now_ms), f"digest {run.digest}"]
+    text = "\n".join(lines) + "\n"
+    path = GOLDEN / pattern.id / f"{scenario.id}.txt"
+    if update_golden:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    assert path.exists(), f"{path} is missing: `make golden` writes it; read it before committing"
+    assert text == path.read_text("utf-8"), (
+        f"the run of {pattern.id}/{scenario.id} has changed. If that is meant, `make golden` "
+        "rewrites the trace; then READ THE DIFF, line by line, before you commit it"
+    )
+
+
+def test_no_golden_trace_is_left_over() -> None:
+    assert sorted(str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*.txt")) == sorted(
+        f"{name}.txt" for name in STORY_IDS
+    )
+
+
+class Balance(HTMLParser):
+    """Notes every tag that is closed out of turn or never."""
+
+    VOID = frozenset({"input", "br", "hr", "img", "meta", "link"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.ids += [value for name, value in attrs if name == "id" and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> at {self.getpos()}")
+
+
+@every_story
+def test_the_first_frame_is_well_formed(pattern: Pattern, scenario: Scenario) -> None:
+    html = first_frame(pattern.id, scenario.id)
+    balance = Balance()
+    balance.feed(html)
+    assert balance.wrong == []
+    assert balance.open == []
+    assert len(balance.ids) == len(set(balance.ids))
+    assert all(name.startswith("w-") for name in balance.ids)
+
+
+@every_story
+def test_every_picture_has_a_title_and_plain_numbers(pattern: Pattern, scenario: Scenario) -> None:
+    html = first_frame(pattern.id, scenario.id)
+    pictures = html.split("<svg ")[1:]
+    assert any('role="img"' in picture for picture in pictures)
+    for picture in pictures:
+        svg = ET.fromstring("<svg " + picture.partition("</svg>")[0] + "</svg>")  # noqa: S314
+        if svg.get("role") == "img":
+            title = svg.find("title")
+            assert title is not None
+            assert title.text
+        for element in svg.iter():
+            for name, value in element.items():
+                if name not in ("class", "id"):
+                    assert "nan" not in value.lower(), (element.tag, name, value)
+                    assert "inf" not in value.lower(), (element.tag, name, value)
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
+
+
+@every_pattern
+def test_text_of_the_reader_is_escaped(pattern: Pattern) -> None:
+    fields = [
+        (action.event.__name__, name)
+        for action in pattern.actions
+        for name, kind in knobs_of(action.event).items()
+        if isinstance(kind, Text)
+    ]
+    for action, name in fields:
+        html = frame(act(opened("w", pattern.id), action, {name: HOSTILE}))
+        assert "<img" not in html
+        assert "&lt;img" in html
+        assert "49" not in html.partition(HOSTILE[:3])[2][:40]
+
+
+@every_pattern
+def test_every_action_has_a_knob_for_every_field_and_refuses_nonsense(pattern: Pattern) -> None:
+    for action in pattern.actions:
+        blank = action.event()
+        assert set(knobs_of(action.event)) == set(blank.__dataclass_fields__)
+        for name, kind in knobs_of(action.event).items():
+            if isinstance(kind, OneOf):
+                session = to_start(opened("w", pattern.id))
+                with pytest.raises(ValueError, match="no-such-thing"):
+                    act(session, action.event.__name__, {name: "no-such-thing"})
+
+
+@every_pattern
+def test_default_parameters_are_allowed_and_limits_are_enforced(pattern: Pattern) -> None:
+    checked(pattern.params())
+    assert set(knobs_of(pattern.params)) == set(pattern.params.__dataclass_fields__)
+    for name in knobs_of(pattern.params):
+        with pytest.raises(ValueError, match=name):
+            pysims.run(pattern.id, params={name: "no such value"})
