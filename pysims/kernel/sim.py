@@ -67,6 +67,9 @@ class Context(Draws):
         self.number += 1
 
 
+Update: TypeAlias = Callable[[State, Any, Context], State]
+
+
 @dataclass(frozen=True, slots=True)
 class Sim(Generic[State]):
     """One instant of a run.

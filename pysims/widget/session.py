@@ -7,6 +7,7 @@ session's run is described completely by its pattern, parameters, seed and scrip
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -67,8 +68,11 @@ def opened(
 ) -> Session:
     """A session at the moment that its scenario shows first.
 
-    `overrides` are parameters by name, which the page's author set; `ValueError` names a bad one.
+    `widget_id` is the element's id in the page, `overrides` are parameters by name, which the
+    page's author set; `ValueError` names what is not allowed.
     """
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,80}", widget_id):
+        raise ValueError(f"id must be a-z, 0-9 and -, from a letter on, got {widget_id[:90]!r}")
     pattern = load_pattern(pattern_id)
     scenario = pattern.scenario(scenario_id)
     given = dict(overrides or {})

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import ceil, cos, pi, sin
-from typing import Any
+from typing import Any, TypeAlias
 
 from .hashing import jump_path, key_hash, rendezvous_scores
 from .model import (
@@ -20,6 +21,7 @@ from .model import (
     Event,
     Lookup,
     RemoveServer,
+    Server,
     SetWeight,
     State,
     capacity_of,
@@ -30,6 +32,7 @@ from .model import (
     keys_of,
     load_spread,
     owned,
+    ring_of,
     server_names,
     server_of,
     share_spread,
@@ -43,6 +46,7 @@ DOTS_MAX = 500
 # the server that owns its middle.
 ARCS_MAX = 800
 SLICES = 720
+DENSITY_BINS = 120
 # Keys whose arithmetic is written out under modulo.
 SAMPLES = 6
 
@@ -53,6 +57,10 @@ PLAIN_WIDTH = 340.0
 FLOOR = 290.0
 CEILING = 30.0
 DOT_MAX = 12.0
+DOT_FILL = 0.8
+
+MOVED = "hr-dot--moved"
+NEEDLESS = "hr-dot--needless"
 
 
 def color_of(name: str) -> int:
@@ -113,9 +121,16 @@ def bar_grid(tallest: float) -> Grid:
     return Grid((FLOOR - CEILING) / tallest, 1)
 
 
-def dots_of(state: State, grid: Grid, left: Mapping[str, float]) -> list[dict[str, Any]]:
-    """A dot for every copy; its `id` stays the same when the key moves, so that it travels."""
+Dot: TypeAlias = tuple[str, str, str, str, str]
+
+
+def dots_of(state: State, grid: Grid, left: Mapping[str, float]) -> list[Dot]:
+    """A dot for every copy: (id, classes, x, y, rx).
+
+    The id stays the same when the key moves, so that the dot travels.
+    """
     filled = dict.fromkeys(left, 0)
+    round_corner = f"{grid.diameter * DOT_FILL:.1f}"
     dots = []
     for i, names in enumerate(state.placement):
         came = set(names) - set(state.before[i])
@@ -123,18 +138,17 @@ def dots_of(state: State, grid: Grid, left: Mapping[str, float]) -> list[dict[st
         for rank, name in enumerate(names):
             row, column = divmod(filled[name], grid.across)
             filled[name] += 1
-            mark = ""
+            mark = "hr-dot--copy" if rank else ""
             if name in came:
-                mark = "moved" if needed else "needless"
+                mark = MOVED if needed else NEEDLESS
             dots.append(
-                {
-                    "id": f"k{i}-{rank}",
-                    "x": f"{left[name] + (column + 0.1) * grid.diameter:.1f}",
-                    "y": f"{FLOOR - (row + 0.9) * grid.diameter:.1f}",
-                    "color": color_of(name),
-                    "replica": rank > 0,
-                    "mark": mark,
-                }
+                (
+                    f"k{i}-{rank}",
+                    f"sim-{'stroke' if rank else 'fill'}{color_of(name)} {mark}",
+                    f"{left[name] + (column + 0.1) * grid.diameter:.1f}",
+                    f"{FLOOR - (row + 0.9) * grid.diameter:.1f}",
+                    round_corner if mark != NEEDLESS else "0",
+                )
             )
     return dots
 
@@ -177,7 +191,7 @@ def columns_of(state: State) -> dict[str, Any]:
         "columns": columns,
         "dots": dots,
         "dotted": dotted,
-        "side": grid.diameter * 0.8,
+        "side": grid.diameter * DOT_FILL,
         "cap": cap,
         "floor": FLOOR,
         "width": PLAIN_WIDTH,
@@ -214,9 +228,9 @@ def ring_picture(state: State) -> dict[str, Any]:
         end += 1
     return {
         "kind": "ring",
-        "arcs": arcs_of(state),
+        "arcs": arcs_of(state.salt, state.servers, state.params.virtual_nodes),
         "ticks": ticks_of(state),
-        "density": density_of(state),
+        "density": density_of(state.salt, state.params.keys, state.params.skew),
         "key": at(start, KEY_RADIUS - 14).split(),
         "key_on_ring": at(start, RING_RADIUS - 7),
         "walk": arc(start, max(end, start + 0.0004), KEY_RADIUS - 14),
@@ -234,10 +248,13 @@ def walk_end(state: State, position: int, last: str) -> int:
     return next((p for p, _ in ahead if p >= position), ahead[0][0])
 
 
-def arcs_of(state: State) -> list[dict[str, Any]]:
+@lru_cache(maxsize=32)
+def arcs_of(
+    salt: int, servers: tuple[Server, ...], virtual_nodes: int
+) -> tuple[dict[str, Any], ...]:
     """A path for each server, with all the arcs of the ring that it owns."""
-    ring = state_ring(state)
-    paths: dict[str, list[str]] = {name: [] for name in server_names(state)}
+    ring = ring_of(salt, servers, virtual_nodes)
+    paths: dict[str, list[str]] = {server.name: [] for server in servers}
     points = ring.points
     if len(points) > ARCS_MAX:
         for i in range(SLICES):
@@ -250,10 +267,10 @@ def arcs_of(state: State) -> list[dict[str, Any]]:
                 arc(previous / ring.size, position / ring.size, RING_RADIUS)
             )
             previous = position
-    return [
+    return tuple(
         {"name": name, "color": color_of(name), "d": "".join(pieces)}
         for name, pieces in paths.items()
-    ]
+    )
 
 
 def ticks_of(state: State) -> list[dict[str, Any]]:
@@ -274,20 +291,19 @@ def ticks_of(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def density_of(state: State) -> str:
-    """For many keys: how many lie where, as an area inside the ring."""
-    params = state.params
-    if params.keys <= DOTS_MAX:
+@lru_cache(maxsize=32)
+def density_of(salt: int, count: int, skew: float) -> str:
+    """For many keys: how many lie where, as strokes of that length inside the ring."""
+    if count <= DOTS_MAX:
         return ""
-    ring = state_ring(state)
-    bins = [0] * 120
-    for key in keys_of(state.salt, params.keys, params.skew):
-        bins[ring.position(key) * len(bins) // ring.size] += 1
+    bins = [0] * DENSITY_BINS
+    for key in keys_of(salt, count, skew):
+        bins[key_hash(key) * len(bins) // 2**64] += 1
     tallest = max(bins)
     return "".join(
         f"M{at((i + 0.5) / len(bins), KEY_RADIUS + 4)}"
-        f"L{at((i + 0.5) / len(bins), KEY_RADIUS + 4 - 20 * count / tallest)}"
-        for i, count in enumerate(bins)
+        f"L{at((i + 0.5) / len(bins), KEY_RADIUS + 4 - 20 * held / tallest)}"
+        for i, held in enumerate(bins)
     )
 
 
