@@ -120,7 +120,7 @@ def action_of(action: Action, state: Any) -> dict[str, Any]:
 def sentence(session: Session, index: int) -> str:
     """What the event behind instant `index` did."""
     if index == 0:
-        return "The start."
+        return session.pattern.describe(None, None, session.history[0].state)
     before, event, after = session.history.change(index)
     return session.pattern.describe(before, event, after)
 

@@ -138,13 +138,13 @@ def dots_of(state: State, grid: Grid, left: Mapping[str, float]) -> list[Dot]:
         for rank, name in enumerate(names):
             row, column = divmod(filled[name], grid.across)
             filled[name] += 1
-            mark = "hr-dot--copy" if rank else ""
+            mark = ""
             if name in came:
                 mark = MOVED if needed else NEEDLESS
             dots.append(
                 (
                     f"k{i}-{rank}",
-                    f"sim-{'stroke' if rank else 'fill'}{color_of(name)} {mark}",
+                    f"{'hr-dot--copy sim-stroke' if rank else 'sim-fill'}{color_of(name)} {mark}",
                     f"{left[name] + (column + 0.1) * grid.diameter:.1f}",
                     f"{FLOOR - (row + 0.9) * grid.diameter:.1f}",
                     round_corner if mark != NEEDLESS else "0",
@@ -178,6 +178,9 @@ def columns_of(state: State) -> dict[str, Any]:
             "percent": share(load[name], ideal * weight[name]),
             "weight": weight[name],
             "ideal": FLOOR - grid.height(ideal * weight[name]),
+            "label": label_height(
+                FLOOR - grid.height(load[name]), FLOOR - grid.height(ideal * weight[name])
+            ),
             "color": color_of(name),
         }
         for i, name in enumerate(names)
@@ -196,6 +199,12 @@ def columns_of(state: State) -> dict[str, Any]:
         "floor": FLOOR,
         "width": PLAIN_WIDTH,
     }
+
+
+def label_height(top: float, ideal: float) -> float:
+    """Where the number above a column stands: above its top, and not on the ideal line."""
+    y = top - 7
+    return ideal - 6 if ideal - 4 < y < ideal + 15 else y
 
 
 def arrivals(state: State) -> tuple[dict[str, int], dict[str, int]]:
@@ -228,6 +237,7 @@ def ring_picture(state: State) -> dict[str, Any]:
         end += 1
     return {
         "kind": "ring",
+        "height": 340.0,
         "arcs": arcs_of(state.salt, state.servers, state.params.virtual_nodes),
         "ticks": ticks_of(state),
         "density": density_of(state.salt, state.params.keys, state.params.skew),
@@ -326,7 +336,8 @@ def list_picture(state: State) -> dict[str, Any]:
     else:
         chosen, lengths = number % len(slots), [0.0] * len(slots)
     modulo = strategy == "modulo"
-    step = min(30.0, (150.0 if modulo else 232.0) / len(slots))
+    step = min(38.0, (150.0 if modulo else 232.0) / len(slots))
+    bottom = 84 + step * len(slots)
     for i, name in enumerate(names):
         rows.append(
             {
@@ -343,6 +354,8 @@ def list_picture(state: State) -> dict[str, Any]:
         )
     return {
         "kind": strategy,
+        "height": bottom + (30 + 17 * SAMPLES if modulo else 8),
+        "bottom": bottom,
         "rows": rows,
         "hops": [
             {"from": 84 + (a + 0.41) * step, "to": 84 + (b + 0.41) * step}
@@ -402,7 +415,7 @@ def readouts(state: State) -> list[dict[str, str]]:
             (
                 "Spread of the arcs",
                 share(share_spread(state), 1),
-                f"theory {share(expected, 1)}, 1/√V {share(params.virtual_nodes**-0.5, 1)}",
+                f"theory {share(expected, 1)}, 1/\u2060√V\u00a0{share(params.virtual_nodes**-0.5, 1)}",
             )
         )
     fullest = max(owned(state).items(), key=lambda item: (item[1], item[0]))
@@ -411,8 +424,22 @@ def readouts(state: State) -> list[dict[str, str]]:
     return [{"label": label, "value": value, "note": note} for label, value, note in numbers]
 
 
-def describe(before: State, event: Event, after: State) -> str:
-    """What an event did, in a sentence."""
+def opening(state: State) -> str:
+    """How a run starts, in a sentence."""
+    load = owned(state)
+    name = max(load, key=lambda server: (load[server], server))
+    ratio = load[name] * len(load) / sum(load.values())
+    servers = f"{len(load)} servers hold" if len(load) > 1 else "one server holds"
+    return (
+        f"At the start {servers} {state.params.keys:,} keys; the fullest, {name}, has "
+        f"{ratio:.2f} times the mean."
+    )
+
+
+def describe(before: State | None, event: Event | None, after: State) -> str:
+    """What an event did, in a sentence; without an event, how the run starts."""
+    if event is None:
+        return opening(after)
     whole = copies_of(after.params, after.servers) * after.params.keys
     what = f"{after.moved:,} of {whole:,} keys moved ({share(after.moved, whole)})"
     needless = (
