@@ -1,12 +1,15 @@
-"""Write a page without site chrome for every pattern: `python -m pysims.widget.embeds`.
+"""Write pages without site chrome: `python -m pysims.widget.embeds` fills `docs/embed/`.
 
-The pages are Markdown with one fence, so that whatever builds the site builds them too; they are
-made before the site is and stay out of version control. A blog shows one in an iframe.
+There is `<pattern>.md` for every pattern and `<pattern>/<scenario>.md` for each of its stories. They
+are Markdown with one fence, so that whatever builds the site builds them too; they are made before
+the site is and stay out of version control. A blog shows one in an iframe.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..patterns import load_pattern, pattern_ids
@@ -20,7 +23,7 @@ search:
   exclude: true
 ---
 
-```sim {pattern}
+```sim {header}
 ```
 """
 
@@ -33,23 +36,37 @@ def chapter_of(docs: Path, pattern_id: str) -> str:
     return "index.html"
 
 
+def pages(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every page and its text."""
+    for pattern_id in pattern_ids():
+        pattern = load_pattern(pattern_id)
+        chapter = chapter_of(folder.parent, pattern_id)
+        stories = [(folder / f"{pattern_id}.md", pattern.title, pattern_id)]
+        for story in pattern.scenarios:
+            header = f'{pattern_id} scenario="{story.id}"'
+            stories.append((folder / pattern_id / f"{story.id}.md", story.title, header))
+        for path, title, header in stories:
+            yield (
+                path,
+                PAGE.format(
+                    title=json.dumps(title, ensure_ascii=False),
+                    summary=json.dumps(pattern.summary, ensure_ascii=False),
+                    chapter=chapter,
+                    header=header,
+                ),
+            )
+
+
 def write_embeds(folder: Path) -> list[Path]:
-    """Write the pages into `folder` and remove those of patterns that are gone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = {folder / f"{pattern_id}.md" for pattern_id in pattern_ids()}
-    for stale in set(folder.glob("*.md")) - wanted:
+    """Write the pages into `folder` and remove those of patterns and stories that are gone."""
+    wanted = dict(pages(folder))
+    for stale in set(folder.rglob("*.md")) - set(wanted):
         stale.unlink()
-    for page in sorted(wanted):
-        pattern = load_pattern(page.stem)
-        text = PAGE.format(
-            title=pattern.title,
-            summary=pattern.summary,
-            pattern=pattern.id,
-            chapter=chapter_of(folder.parent, pattern.id),
-        )
+    for path, text in wanted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         # An unchanged page keeps its time stamp, so that nothing is built again for it.
-        if not page.exists() or page.read_text("utf-8") != text:
-            page.write_text(text, "utf-8")
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
     return sorted(wanted)
 
 

@@ -10,6 +10,7 @@ import markdown
 import pytest
 from pymdownx.superfences import SuperFencesException
 
+from pysims import load_pattern
 from pysims.widget.embeds import write_embeds
 from pysims.widget.fence import format_sim, validate_sim, widget_html
 
@@ -71,12 +72,14 @@ def test_embed_pages_follow_the_patterns(tmp_path_factory: pytest.TempPathFactor
     folder.mkdir()
     (folder / "gone.md").write_text("of a pattern that is gone")
     written = write_embeds(folder)
-    assert [page.name for page in written] == ["hash_ring.md"]
-    assert sorted(folder.iterdir()) == written
-    text = written[0].read_text("utf-8")
+    assert [page.name for page in folder.glob("*.md")] == ["hash_ring.md"]
+    assert sorted(folder.rglob("*.md")) == written
+    stories = {scenario.id for scenario in load_pattern("hash_ring").scenarios}
+    assert {page.stem for page in (folder / "hash_ring").iterdir()} == stories
+    text = (folder / "hash_ring" / "jump.md").read_text("utf-8")
     assert "chapter: chapter-one.html" in text
     assert "template: embed.html" in text
-    assert widget_html("hash_ring") in convert(text.rpartition("---\n")[2])
+    assert widget_html("hash_ring", "jump") in convert(text.rpartition("---\n")[2])
     stamp = written[0].stat().st_mtime_ns
     write_embeds(folder)
     assert written[0].stat().st_mtime_ns == stamp
