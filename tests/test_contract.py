@@ -228,6 +228,12 @@ def test_every_action_has_a_knob_for_every_field_and_refuses_nonsense(pattern: P
                     act(session, action.event.__name__, {name: "no-such-thing"})
 
 
+@every_story
+def test_what_stands_in_front_are_parameters(pattern: Pattern, scenario: Scenario) -> None:
+    assert set(scenario.front) <= set(knobs_of(pattern.params))
+    assert 0 <= scenario.show_ms <= scenario.until_ms
+
+
 @every_pattern
 def test_default_parameters_are_allowed_and_limits_are_enforced(pattern: Pattern) -> None:
     checked(pattern.params())

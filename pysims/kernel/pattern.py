@@ -37,7 +37,8 @@ class Scenario:
     """A story with a seed that was chosen so that the run shows what the sentence says.
 
     `claim` is the sentence that the prose makes of it, `proof` a predicate over the run: a test
-    asserts it. `show_ms` is the moment that stands in the page before any code has run.
+    asserts it. `show_ms` is the moment that stands in the page before any code has run; `front`
+    names the parameters that the story is about, whose controls stand beside the picture.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Scenario:
     seed: int = 1
     params: Mapping[str, Any] = field(default_factory=dict)
     script: Script = ()
+    front: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,10 @@ def frame(session: Session) -> str:
     pattern, state, now_ms = session.pattern, session.sim.state, session.now_ms
     scene = pattern.view(state, now_ms)
     name = session.id
+    params = {
+        field: control(field, kind, getattr(session.params, field), state)
+        for field, kind in knobs_of(session.params).items()
+    }
     picture = scene_template(pattern.id).render(scene=scene, id=name, now_ms=now_ms)
     return (
         environment()
@@ -158,10 +162,8 @@ def frame(session: Session) -> str:
             readouts=scene["readouts"],
             alternative=pattern.alternative(state, now_ms),
             says=sentence(session, session.at),
-            params=[
-                control(field, kind, getattr(session.params, field), state)
-                for field, kind in knobs_of(session.params).items()
-            ],
+            front=[params[name] for name in session.scenario.front],
+            params=[c for name, c in params.items() if name not in session.scenario.front],
             actions=[action_of(action, state) for action in pattern.actions],
             lights=[
                 {"name": light.name, "why": light.why, "holds": light.holds(state)}

@@ -101,6 +101,7 @@ SCENARIOS = (
         show_ms=2_000,
         seed=TYPICAL,
         script=KILL_D,
+        front=("strategy",),
     ),
     Scenario(
         id="modulo-kill",
@@ -113,6 +114,7 @@ SCENARIOS = (
         seed=TYPICAL,
         params={"strategy": "modulo"},
         script=KILL_D,
+        front=("strategy",),
     ),
     Scenario(
         id="one-point-each",
@@ -124,6 +126,7 @@ SCENARIOS = (
         show_ms=0,
         seed=4,
         params={"virtual_nodes": 1, "keys": 400},
+        front=("strategy", "virtual_nodes"),
     ),
     Scenario(
         id="virtual-nodes",
@@ -135,6 +138,7 @@ SCENARIOS = (
         show_ms=0,
         seed=189,
         params={"virtual_nodes": 150, "servers": 10, "keys": 5_000},
+        front=("strategy", "virtual_nodes"),
     ),
     Scenario(
         id="weights",
@@ -147,6 +151,7 @@ SCENARIOS = (
         seed=TYPICAL,
         params={"keys": 400},
         script=((2_000, SetWeight("B", 2)),),
+        front=("strategy",),
     ),
     Scenario(
         id="replication",
@@ -159,6 +164,7 @@ SCENARIOS = (
         seed=TYPICAL,
         params={"replication_factor": 3, "servers": 5, "keys": 120},
         script=KILL_D,
+        front=("strategy", "replication_factor"),
     ),
     Scenario(
         id="scale-out",
@@ -170,6 +176,7 @@ SCENARIOS = (
         show_ms=2_000,
         seed=TYPICAL,
         script=((2_000, AddServer()),),
+        front=("strategy",),
     ),
     Scenario(
         id="hot-key",
@@ -180,6 +187,7 @@ SCENARIOS = (
         until_ms=1_000,
         show_ms=0,
         params={"skew": 1.2, "keys": 400, "servers": 8},
+        front=("strategy", "skew"),
     ),
     Scenario(
         id="bounded-loads",
@@ -190,6 +198,7 @@ SCENARIOS = (
         until_ms=1_000,
         show_ms=0,
         params={"strategy": "bounded", "skew": 1.2, "keys": 400, "servers": 8},
+        front=("strategy", "epsilon"),
     ),
     Scenario(
         id="rendezvous",
@@ -202,6 +211,7 @@ SCENARIOS = (
         seed=TYPICAL,
         params={"strategy": "rendezvous"},
         script=KILL_D,
+        front=("strategy",),
     ),
     Scenario(
         id="jump",
@@ -218,5 +228,6 @@ SCENARIOS = (
             (4_000, AddServer()),
             (6_000, RemoveServer("B")),
         ),
+        front=("strategy",),
     ),
 )

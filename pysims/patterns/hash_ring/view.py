@@ -405,7 +405,7 @@ def readouts(state: State) -> list[dict[str, str]]:
     whole = copies_of(params, state.servers) * params.keys
     numbers = [
         ("Keys moved", f"{state.moved:,}", share(state.moved, whole)),
-        ("moved needlessly", f"{state.needless:,}", share(state.needless, whole)),
+        ("Moved needlessly", f"{state.needless:,}", share(state.needless, whole)),
         ("Moved in total", f"{state.moved_total:,}", f"{state.needless_total:,} needlessly"),
         ("Spread of the load", share(load_spread(state), 1), "standard deviation ÷ mean"),
     ]
