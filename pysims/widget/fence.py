@@ -101,7 +101,7 @@ def validate_sim(
     """Read the header of a fence (the interface of `pymdownx.superfences`)."""
     try:
         options["arguments"] = arguments_of(inputs)
-    except ValueError as problem:
+    except Exception as problem:
         raise SuperFencesException(f"sim fence: {problem}") from problem
     return True
 
