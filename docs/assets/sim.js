@@ -139,6 +139,15 @@
       this.#opened = false;
     }
 
+    /* The worker's answer to a message about this widget, without showing it: for pages that embed a
+       widget and for tests. `await widget.ask({do: "digest"})` gives the digest of its run. */
+    async ask(message) {
+      this.interest();
+      while (!this.#opened && !this.#failed) await new Promise((resolve) => setTimeout(resolve, 20));
+      if (this.#failed) throw this.#failed;
+      return ask({ id: this.id, ...message });
+    }
+
     get figure() {
       return this.querySelector(":scope > .sim");
     }

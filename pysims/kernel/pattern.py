@@ -61,9 +61,10 @@ class Pattern:
     `params` is a frozen dataclass whose fields carry knobs. `init(params, ctx)` and
     `update(state, event, ctx)` are the model. `view(state, now_ms)` lays a state out as plain
     numbers and words for `scene.svg.jinja`; `describe(before, event, after)` says in a sentence
-    what an event did, or, with `None` before and for the event, how a run starts; `alternative(state, now_ms)` says what the picture shows.
-    `playback_rate` is simulated ms per ms of the reader at speed 1; `frame_ms` (the reader's ms)
-    asks for pictures between events, for scenes in which something moves all the time.
+    what an event did, or, with `None` for the first two, how a run starts; `alternative(state,
+    now_ms)` says what the picture shows. `playback_rate` is simulated ms per ms of the reader at
+    speed 1; `frame_ms` (the reader's ms) asks for pictures between events, for scenes in which
+    something moves all the time.
     """
 
     id: str

@@ -1,8 +1,8 @@
 """Write pages without site chrome: `python -m pysims.widget.embeds` fills `docs/embed/`.
 
-There is `<pattern>.md` for every pattern and `<pattern>/<scenario>.md` for each of its stories. They
-are Markdown with one fence, so that whatever builds the site builds them too; they are made before
-the site is and stay out of version control. A blog shows one in an iframe.
+There is `<pattern>.md` for every pattern and `<pattern>/<scenario>.md` for each of its stories.
+They are Markdown with one fence, so that whatever builds the site builds them too; they are made
+before the site is and stay out of version control. A blog shows one in an iframe.
 """
 
 from __future__ import annotations

@@ -411,13 +411,10 @@ def readouts(state: State) -> list[dict[str, str]]:
     ]
     if params.strategy == "ring":
         expected = expected_spread(len(state.servers), params.virtual_nodes)
-        numbers.append(
-            (
-                "Spread of the arcs",
-                share(share_spread(state), 1),
-                f"theory {share(expected, 1)}, 1/\u2060√V\u00a0{share(params.virtual_nodes**-0.5, 1)}",
-            )
-        )
+        # The word joiner and the hard space keep the formula and its value on one line.
+        law = f"1/\u2060√V\u00a0{share(params.virtual_nodes**-0.5, 1)}"
+        note = f"theory {share(expected, 1)}, {law}"
+        numbers.append(("Spread of the arcs", share(share_spread(state), 1), note))
     fullest = max(owned(state).items(), key=lambda item: (item[1], item[0]))
     ratio = fullest[1] / (whole / len(state.servers))
     numbers.append(("Fullest server", fullest[0], f"{ratio:.2f} × mean"))

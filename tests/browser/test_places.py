@@ -1,0 +1,160 @@
+"""Where else it lives: on disk, in frames of other sites, sandboxed, with storage forbidden."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Frame, Page, Playwright, expect
+
+import pysims
+from tests.browser.conftest import ARGUMENTS, PREFIX, SITE, Watch, ask, ready, serving
+from tests.browsers import chromium_path
+from tests.catalog import STORIES, STORY_IDS
+
+JUMP = "hash-ring-jump"
+
+BLOG = """<!doctype html><meta charset="utf-8"><title>A blog</title>
+<p>Before the widget.</p>
+<iframe title="Jump hash" src="{src}" {attributes} style="width: 100%; border: 0"></iframe>
+<script>
+  window.told = [];
+  addEventListener("message", (event) => {{
+    if (event.data?.source !== "survive-chaos") return;
+    told.push({{...event.data, origin: event.origin}});
+    if (event.data.type === "resize") {{
+      document.querySelector("iframe").style.height = event.data.height + "px";
+    }}
+  }});
+</script>"""
+
+
+def works(frame: Any, digest_of: tuple[str, str] = ("hash_ring", "jump")) -> None:
+    """The widget starts, runs the same run, and reacts."""
+    widget = ready(frame, JUMP)
+    assert ask(widget, {"do": "digest"})["digest"] == pysims.run(*digest_of).digest
+    widget.get_by_label("Step back").click()
+    expect(widget.locator(".sim-says")).to_contain_text("D joined")
+    widget.get_by_label("Remove A").click()
+    expect(widget.locator(".sim-says")).to_contain_text("A died")
+
+
+# --- From disk ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def from_disk(context: BrowserContext, disk: Path) -> Iterator[Watch]:
+    watch = Watch(context.new_page(), (disk.as_uri(),))
+    watch.start()
+    yield watch
+    watch.check()
+
+
+def test_from_disk_the_chapter_lives(from_disk: Watch, disk: Path) -> None:
+    from_disk.page.goto((disk / "consistent-hashing.html").as_uri())
+    works(from_disk.page)
+
+
+@pytest.mark.parametrize(("pattern", "scenario"), STORIES, ids=STORY_IDS)
+def test_from_disk_every_scenario_is_the_same_run(
+    from_disk: Watch, disk: Path, pattern: Any, scenario: Any
+) -> None:
+    page = from_disk.page
+    page.goto((disk / "embed" / pattern.id / f"{scenario.id}.html").as_uri())
+    widget = ready(page, f"{pattern.id}-{scenario.id}".replace("_", "-"))
+    assert ask(widget, {"do": "digest"})["digest"] == pysims.run(pattern.id, scenario.id).digest
+
+
+def test_from_disk_one_finds_words_and_follows_links(from_disk: Watch, disk: Path) -> None:
+    page = from_disk.page
+    page.goto((disk / "index.html").as_uri())
+    page.get_by_role("link", name="Consistent hashing").first.click()
+    page.wait_for_url("**/consistent-hashing.html")
+    page.locator(".md-search__input").fill("rendezvous")
+    expect(page.locator(".md-search-result__item").first).to_be_visible(timeout=10_000)
+
+
+# --- In a page of another site --------------------------------------------------------------------
+
+
+@pytest.fixture
+def blog(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    folder = tmp_path / "blog"
+    folder.mkdir()
+    with serving(folder) as port:
+        yield folder, f"http://blog.example:{port}"
+
+
+def visit(page: Page, blog: tuple[Path, str], src: str, attributes: str = "") -> Frame:
+    folder, origin = blog
+    (folder / "post.html").write_text(BLOG.format(src=src, attributes=attributes), "utf-8")
+    page.goto(f"{origin}{PREFIX}post.html")
+    frame = page.frames[1]
+    frame.wait_for_load_state()
+    return frame
+
+
+SANDBOXES = {"plain": "", "sandboxed": 'sandbox="allow-scripts"'}
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_in_a_foreign_frame(
+    context: BrowserContext, blog: tuple[Path, str], address: str, origin: str, sandbox: str
+) -> None:
+    watch = Watch(context.new_page(), (origin, blog[1]))
+    watch.start()
+    frame = visit(watch.page, blog, f"{address}embed/hash_ring/jump.html", SANDBOXES[sandbox])
+    works(frame)
+    told = watch.page.evaluate("window.told")
+    assert {"ready", "frame", "resize"} <= {message["type"] for message in told}
+    box = watch.page.locator("iframe").bounding_box()
+    assert box
+    assert abs(box["height"] - frame.evaluate("document.body.offsetHeight")) <= 2
+    assert frame.evaluate("document.documentElement.scrollHeight <= innerHeight + 2")
+    watch.check()
+
+
+def test_in_a_sandbox_on_a_server_without_cors(
+    context: BrowserContext, blog: tuple[Path, str]
+) -> None:
+    with serving(SITE, cors=False) as port:
+        origin = f"http://site.test:{port}"
+        watch = Watch(context.new_page(), (origin, blog[1]))
+        # The fonts of an opaque origin need CORS and fall back to the reader's own.
+        watch.expected = lambda text: "font" in text or "ERR_FAILED" in text or "CORS" in text
+        watch.start()
+        src = f"{origin}{PREFIX}embed/hash_ring/jump.html"
+        works(visit(watch.page, blog, src, SANDBOXES["sandboxed"]))
+        watch.check()
+
+
+def test_with_third_party_storage_blocked(
+    playwright: Playwright,
+    tmp_path_factory: pytest.TempPathFactory,
+    blog: tuple[Path, str],
+    address: str,
+) -> None:
+    profile = tmp_path_factory.mktemp("profile")
+    (profile / "Default").mkdir()
+    (profile / "Default" / "Preferences").write_text(
+        json.dumps({"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}})
+    )
+    context = playwright.chromium.launch_persistent_context(
+        profile, executable_path=chromium_path(), args=ARGUMENTS
+    )
+    frame = visit(context.new_page(), blog, f"{address}embed/hash_ring/jump.html")
+    refused = frame.evaluate(
+        """new Promise((resolve) => {
+          try {
+            const request = indexedDB.open("probe");
+            request.onerror = () => resolve(true);
+            request.onsuccess = () => resolve(false);
+          } catch { resolve(true); }
+        })"""
+    )
+    assert refused, "this browser does not block third-party storage, so the test shows nothing"
+    works(frame)
+    context.close()
