@@ -88,8 +88,10 @@ def marked() -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
         text = re.sub(r"\s+", " ", page.read_text("utf-8"))
-        for match in re.finditer(r"<!-- run: ([^>]*?) -->", text):
-            found.append((match[1], text[: match.start()][-60:]))
+        found += [
+            (match[1], text[: match.start()][-60:])
+            for match in re.finditer(r"<!-- run: ([^>]*?) -->", text)
+        ]
     return found
 
 

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
-from pymdownx.superfences import SuperFencesException  # type: ignore[import-untyped]
+from pymdownx.superfences import SuperFencesException
 
 from ..kernel import Pattern, build, knobs_of
 from ..patterns import load_pattern, pattern_ids
