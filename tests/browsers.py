@@ -21,7 +21,7 @@ CHROMIUM_PLACES = (
 )
 FIREFOX_NAMES = ("firefox-esr", "firefox")
 FIREFOX_PLACES = ("/Applications/Firefox.app/Contents/MacOS/firefox",)
-WEBKIT_DRIVER_NAMES = ("WebKitWebDriver",)
+WEBKIT_DRIVER_NAME = "WebKitWebDriver"
 
 # Chromium's own traffic would show up among the requests that the tests count, and its sandbox
 # refuses to start as root.
@@ -78,7 +78,8 @@ def firefox_path() -> str:
 
 def webkit_driver_path() -> str:
     """Return the path of WebKitGTK's WebDriver. Raises `BrowserNotFoundError`."""
-    found = _first_that_runs(WEBKIT_DRIVER_NAMES, ())
+    # Unlike a browser, the driver need not know `--version`.
+    found = shutil.which(WEBKIT_DRIVER_NAME)
     if found is None:
         raise BrowserNotFoundError(
             "No WebKitWebDriver was found (Debian's package: webkit2gtk-driver)"

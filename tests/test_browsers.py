@@ -17,6 +17,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "playwright"))
     monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.delenv("FIREFOX", raising=False)
+    monkeypatch.delenv("SIM_REQUIRE_ALL_BROWSERS", raising=False)
     monkeypatch.setattr(browsers, "CHROMIUM_PLACES", ())
     monkeypatch.setattr(browsers, "FIREFOX_PLACES", ())
     return tmp_path

@@ -20,7 +20,7 @@ from pysims.patterns.hash_ring import AddServer, RemoveServer, SetWeight
 from pysims.patterns.hash_ring.model import State, keys_of, owned, share_spread
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"]
 
 
 def states(scenario: str, **more: Any) -> list[State]:

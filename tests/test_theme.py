@@ -1,6 +1,6 @@
-"""The theme's colours keep the contrast that WCAG 2.2 asks for, in both schemes.
+"""The theme's colors keep the contrast that WCAG 2.2 asks for, in both schemes.
 
-The test reads the variables from `docs/assets/theme.css` itself, so that a colour changed
+The test reads the variables from `docs/assets/theme.css` itself, so that a color changed
 there is measured here. Contrast is WCAG's: (L1 + 0.05) / (L2 + 0.05) of relative luminance.
 """
 
@@ -38,7 +38,7 @@ Linear = tuple[float, float, float]
 
 
 def variables(scheme: str) -> dict[str, str]:
-    """The `--sim-*` colours (name without prefix -> `#rrggbb`) that one scheme shows on screen."""
+    """The `--sim-*` colors (name without prefix -> `#rrggbb`) that one scheme shows on screen."""
     css = THEME.read_text(encoding="utf-8")
     blocks = re.findall(
         rf'\[data-md-color-scheme="{scheme}"\][^{{}}]*\{{([^}}]*--sim-ink:[^}}]*)\}}', css
@@ -77,7 +77,7 @@ def oklab(color: Linear) -> Linear:
 
 
 def seen(color: str, deficiency: str | None) -> Linear:
-    """OKLab of a colour as a reader with the given deficiency sees it."""
+    """OKLab of a color as a reader with the given deficiency sees it."""
     rgb = linear(color)
     if deficiency is not None:
         rows = DICHROMACY[deficiency]
@@ -89,7 +89,7 @@ def seen(color: str, deficiency: str | None) -> Linear:
 
 
 def nearest(colors: list[str], deficiency: str | None) -> float:
-    """Smallest OKLab distance between two of the colours."""
+    """Smallest OKLab distance between two of the colors."""
     return min(
         math.dist(seen(x, deficiency), seen(y, deficiency)) for x, y in combinations(colors, 2)
     )

@@ -58,6 +58,7 @@ def test_the_lock_satisfies_pyproject() -> None:
     wanted = [
         *PROJECT["project"]["dependencies"],
         *itertools.chain(*PROJECT["project"]["optional-dependencies"].values()),
+        *PROJECT["dependency-groups"]["runtime"],
         *PROJECT["dependency-groups"]["dev"],
     ]
     for requirement in map(Requirement, wanted):

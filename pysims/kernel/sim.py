@@ -3,7 +3,7 @@
 A model is one pure function, `update(state, event, ctx) -> state`. Its only effect is
 `ctx.after(delay_ms, event)`: a message is an event with a latency, a timer an event with a delay,
 a click an event with delay 0. Deadlines live in the state, so an alarm that comes too late finds
-out by itself and nothing is ever cancelled. Since every state is a value, the record of a run is
+out by itself and nothing is ever canceled. Since every state is a value, the record of a run is
 a list of values that share what did not change: going back, forking and comparing are indexing.
 
 Time is an integer number of milliseconds.

