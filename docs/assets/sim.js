@@ -33,7 +33,6 @@
   }
 
   async function start() {
-    if (!globalThis.__simManifest) await script("runtime/manifest.js");
     if (!globalThis.simRuntime) await script("runtime/sim-runtime.js");
     if (!globalThis.Idiomorph) await script("runtime/idiomorph.js");
     return globalThis.simRuntime.start({
@@ -271,7 +270,8 @@
     #patch(html) {
       globalThis.Idiomorph.morph(this.figure, html, {
         morphStyle: "outerHTML",
-        ignoreActiveValue: true,
+        // What is being typed stays; a button that has the focus still gets its new label.
+        ignoreActiveValue: Boolean(document.activeElement?.matches("input, select")),
         callbacks: {
           // What the reader unfolded stays unfolded.
           beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")),

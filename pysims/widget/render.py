@@ -6,6 +6,7 @@ frame that is baked into the page must be the frame that the browser draws, byte
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -19,6 +20,10 @@ from .session import SPEEDS, Session
 
 TRACE_AROUND = 40
 BUTTONS_MAX = 8
+# The patch that brings a frame into the page pairs nodes in order. Line breaks between elements
+# would be nodes too, and an inserted element would pull all that follow out of their place, which
+# ends their transitions.
+LINE_BREAK = re.compile(r">\s*\n\s*<")
 
 
 def decimal(value: float) -> str:
@@ -150,7 +155,7 @@ def frame(session: Session) -> str:
         for field, kind in knobs_of(session.params).items()
     }
     picture = scene_template(pattern.id).render(scene=scene, id=name, now_ms=now_ms)
-    return (
+    html = (
         environment()
         .get_template("widget/widget.html.jinja")
         .render(
@@ -173,3 +178,4 @@ def frame(session: Session) -> str:
             speeds=SPEEDS,
         )
     )
+    return LINE_BREAK.sub("><", html.strip())

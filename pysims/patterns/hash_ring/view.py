@@ -288,17 +288,21 @@ def ticks_of(state: State) -> list[dict[str, Any]]:
     params = state.params
     if params.keys > DOTS_MAX:
         return []
-    ring = state_ring(state)
     strokes: dict[str, list[str]] = {name: [] for name in server_names(state)}
-    for key, names in zip(
-        keys_of(state.salt, params.keys, params.skew), state.placement, strict=True
-    ):
-        turn = ring.position(key) / ring.size
-        strokes[names[0]].append(f"M{at(turn, KEY_RADIUS - 5)}L{at(turn, KEY_RADIUS + 4)}")
+    marks = strokes_of(state.salt, params.keys, params.skew)
+    for mark, names in zip(marks, state.placement, strict=True):
+        strokes[names[0]].append(mark)
     return [
         {"name": name, "color": color_of(name), "d": "".join(pieces)}
         for name, pieces in strokes.items()
     ]
+
+
+@lru_cache(maxsize=16)
+def strokes_of(salt: int, count: int, skew: float) -> tuple[str, ...]:
+    """The stroke of every key; it stands where it stands, whoever owns it."""
+    turns = [key_hash(key) / 2**64 for key in keys_of(salt, count, skew)]
+    return tuple(f"M{at(turn, KEY_RADIUS - 5)}L{at(turn, KEY_RADIUS + 4)}" for turn in turns)
 
 
 @lru_cache(maxsize=32)
