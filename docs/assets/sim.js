@@ -273,8 +273,9 @@
         // What is being typed stays; a button that has the focus still gets its new label.
         ignoreActiveValue: Boolean(document.activeElement?.matches("input, select")),
         callbacks: {
-          // What the reader unfolded stays unfolded.
-          beforeAttributeUpdated: (name, node) => !(name === "open" && node.matches("details")),
+          // What the reader unfolded stays unfolded, and what he began to fill in stays marked.
+          beforeAttributeUpdated: (name, node) =>
+            name !== "data-dirty" && !(name === "open" && node.matches("details")),
           beforeNodeMorphed: (node) => !(node.nodeType === 1 && node.matches("form[data-dirty] :is(input, select)")),
         },
       });

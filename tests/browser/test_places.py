@@ -18,6 +18,7 @@ from tests.catalog import STORIES, STORY_IDS
 JUMP = "hash-ring-jump"
 
 BLOG = """<!doctype html><meta charset="utf-8"><title>A blog</title>
+<link rel="icon" href="data:,">
 <p>Before the widget.</p>
 <iframe title="Jump hash" src="{src}" {attributes} style="width: 100%; border: 0"></iframe>
 <script>

@@ -89,6 +89,7 @@ def test_pictures_to_look_at(browser: Browser, address: str, width: int, scheme:
         color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce"
     )
     page = context.new_page()
+    SHOTS.mkdir(exist_ok=True)
     for name, (path, widget_id) in PAGES.items():
         page.goto(address + path)
         widget = ready(page, widget_id)

@@ -296,6 +296,8 @@ def test_one_worker_lives_across_instant_navigation(page: Page, watch: Watch, ad
     assert len(page.workers) == 1 or sum("search" not in w.url for w in page.workers) == 1
     page.go_back()
     page.wait_for_url("**/index.html")
+    # The address changes before the content does.
+    page.locator(".site-opening").wait_for()
     ready(page, RING).get_by_label("Step back").click()
     expect(says(page.locator(f"#{RING}"))).to_contain_text("At the start")
 
