@@ -16,6 +16,8 @@
   const HERE = document.currentScript.src;
   const ANSWER_MS = 10_000;
   const MB = 1_000_000;
+  const KEPT = "form[data-dirty] :is(input, select)";
+  const PICTURE = "svg, svg *, .sim-trace li, .sim-readout, .sim-light";
 
   // --- The runtime, one for the page ------------------------------------------------------------
 
@@ -276,7 +278,10 @@
           // What the reader unfolded stays unfolded, and what he began to fill in stays marked.
           beforeAttributeUpdated: (name, node) =>
             name !== "data-dirty" && !(name === "open" && node.matches("details")),
-          beforeNodeMorphed: (node) => !(node.nodeType === 1 && node.matches("form[data-dirty] :is(input, select)")),
+          // Comparing natively is faster than patching what is equal; not for fields, though, whose
+          // value may have changed without a trace in the document.
+          beforeNodeMorphed: (node, next) =>
+            !(node.nodeType === 1 && (node.matches(KEPT) || (node.matches(PICTURE) && node.isEqualNode(next)))),
         },
       });
       const scrubber = this.querySelector(".sim-scrubber");

@@ -263,7 +263,6 @@ def test_everything_is_reached_by_tab_and_works_by_keyboard(jump: Any) -> None:
 
 
 def test_focus_and_selection_survive_the_patch(jump: Any) -> None:
-    page = jump.page
     jump.get_by_label("To the start").click()
     jump.get_by_role("button", name="Play").click()
     field = jump.get_by_label("Your key")

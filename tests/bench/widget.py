@@ -1,0 +1,95 @@
+"""A reader's click until the picture has changed: `python -m tests.bench.widget`.
+
+Measured in the page, from the click to the patched document, for every kind of action of every
+pattern's first scenario. The animation that follows is the browser's and is not counted. The
+round trip alone (a message that draws nothing) is measured beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.conftest import ARGUMENTS, PREFIX, SITE, serving
+from tests.browsers import chromium_path
+
+ROUNDS = 40
+
+MEASURE = """async ({selectors, rounds}) => {
+  const widget = document.querySelector("sim-widget");
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const timed = async (action, event) => {
+    const done = new Promise((resolve) => widget.addEventListener(event, resolve, {once: true}));
+    const begin = performance.now();
+    action();
+    await done;
+    return performance.now() - begin;
+  };
+  const found = {};
+  for (const [name, pair] of Object.entries(selectors)) {
+    found[name] = [];
+    for (let i = 0; i < rounds; i++) {
+      const element = widget.querySelector(pair[i % pair.length]);
+      found[name].push(await timed(() => element.click(), "sim:frame"));
+      // A reader's next click comes after the animation.
+      await pause(1000 / rounds + 20);
+    }
+  }
+  found["round trip"] = [];
+  for (let i = 0; i < rounds; i++) {
+    const begin = performance.now();
+    await widget.ask({do: "close", id: "nobody"});
+    found["round trip"].push(performance.now() - begin);
+  }
+  return found;
+}"""
+
+SELECTORS = {
+    "step and back": ["[data-do=back]", "[data-do=step]"],
+    "remove and add a server": [
+        "[data-name=RemoveServer]",
+        "form[data-name=AddServer] button",
+    ],
+    "look a key up": ["form[data-name=Lookup] button"],
+    "reset": ["[data-do=reset]"],
+}
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def measured(page: Page) -> dict[str, dict[str, float]]:
+    """Action → p50 and p95, in ms."""
+    samples: dict[str, list[float]] = page.evaluate(
+        MEASURE, {"selectors": SELECTORS, "rounds": ROUNDS}
+    )
+    return {
+        name: {"p50_ms": percentile(values, 0.5), "p95_ms": percentile(values, 0.95)}
+        for name, values in samples.items()
+    }
+
+
+def measure(**browser_options: Any) -> dict[str, dict[str, float]]:
+    """The same, in a Chromium started for it."""
+    with serving(SITE) as port, sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=chromium_path(), args=ARGUMENTS, **browser_options
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.goto(f"http://127.0.0.1:{port}{PREFIX}embed/hash_ring.html")
+        page.locator("sim-widget[data-ready]").wait_for()
+        page.wait_for_timeout(500)
+        found = measured(page)
+        browser.close()
+    return found
+
+
+def main() -> None:
+    for name, times in measure().items():
+        print(f"{name:<26} p50 {times['p50_ms']:5.1f} ms   p95 {times['p95_ms']:5.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
