@@ -36,7 +36,6 @@
 
   async function start() {
     if (!globalThis.simRuntime) await script("runtime/sim-runtime.js");
-    if (!globalThis.Idiomorph) await script("runtime/idiomorph.js");
     return globalThis.simRuntime.start({
       onProgress: (progress) => widgets.forEach((widget) => widget.showProgress(progress)),
       onDeath: (reason) => died(reason),

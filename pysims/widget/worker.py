@@ -6,6 +6,7 @@ every template: afterwards there is no file system to read from.
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import replace
 from traceback import format_exc
@@ -52,6 +53,10 @@ def handle(message: dict[str, Any]) -> dict[str, Any]:
         SESSIONS.pop(widget, None)
         return {"id": widget}
     if do == "open":
+        if not SESSIONS:
+            # What was imported lives as long as the worker. A search for garbage among it would
+            # take longer than drawing a frame.
+            gc.freeze()
         SESSIONS[widget] = open_session(message)
         return answer(SESSIONS[widget])
     if widget not in SESSIONS:

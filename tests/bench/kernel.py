@@ -19,7 +19,7 @@ ROUNDS = 9
 
 def measure(customers: int = CUSTOMERS, rounds: int = ROUNDS) -> dict[str, float]:
     """Microseconds per customer for both (medians), and how many times ours fits into SimPy's."""
-    ours, simpy = [], []
+    ours, simpy, events = [], [], 1
     for _ in range(rounds):
         begin = perf_counter()
         history = run_ours(customers)

@@ -1,0 +1,46 @@
+/* Bytes in their various clothes. No Blob is read here: WebKit refuses that for pages from disk. */
+
+/** Inflates a stream of gzip. */
+export function inflated(stream) {
+  return stream.pipeThrough(new DecompressionStream("gzip"));
+}
+
+/** A stream of just these bytes. */
+export function streamOf(bytes) {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new Uint8Array(bytes));
+      controller.close();
+    },
+  });
+}
+
+/** Inflates gzip to an ArrayBuffer; rejects where it is damaged or incomplete. */
+export function gunzip(bytes) {
+  return new Response(inflated(streamOf(bytes))).arrayBuffer();
+}
+
+/** SHA-256 in hexadecimal, or null where the browser does not offer hashing. */
+export async function sha256(bytes) {
+  if (!globalThis.crypto?.subtle) return null;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Decodes base64 to bytes. */
+export function fromBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+/** Encodes bytes in base64. */
+export function toBase64(bytes) {
+  const view = new Uint8Array(bytes);
+  if (view.toBase64) return view.toBase64();
+  const step = 0x8000; // More arguments than this overflow the stack in some browsers.
+  let text = "";
+  for (let at = 0; at < view.length; at += step) {
+    text += String.fromCharCode(...view.subarray(at, at + step));
+  }
+  return btoa(text);
+}
