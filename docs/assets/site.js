@@ -69,13 +69,14 @@
     }
   }
 
-  window.Worker = new Proxy(Worker, {
-    construct(target, [url, ...rest], newTarget) {
-      return /\bassets\/javascripts\/workers\/search\b/.test(url)
-        ? new FrameWorker(new URL(url, document.baseURI).href)
-        : Reflect.construct(target, [url, ...rest], newTarget);
-    },
-  });
+  // A function and not a Proxy: WebKit finds no methods of the base in a class that extends one.
+  const Native = window.Worker;
+  window.Worker = function Worker(url, ...rest) {
+    return /\bassets\/javascripts\/workers\/search\b/.test(url)
+      ? new FrameWorker(new URL(url, document.baseURI).href)
+      : Reflect.construct(Native, [url, ...rest], new.target ?? Native);
+  };
+  window.Worker.prototype = Native.prototype;
 })();
 
 // Names what Material leaves unnamed for assistive technology: the search dialog, the bar of

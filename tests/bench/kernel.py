@@ -6,8 +6,6 @@ one process, and the median of each counts, because the machine's speed drifts.
 
 from __future__ import annotations
 
-import json
-import sys
 from statistics import median
 from time import perf_counter
 
@@ -36,13 +34,10 @@ def measure(customers: int = CUSTOMERS, rounds: int = ROUNDS) -> dict[str, float
     }
 
 
-def main() -> None:
-    found = measure()
-    if "--json" in sys.argv:
-        print(json.dumps(found))
-        return
+def show(found: dict[str, float]) -> None:
+    """Print what was measured."""
     print(
-        f"M/M/1, {CUSTOMERS:,} customers, median of {ROUNDS}: "
+        f"Kernel, M/M/1, {CUSTOMERS:,} customers, median of {ROUNDS}: "
         f"pysims {found['ours_us_per_customer']:.2f} µs a customer "
         f"({found['ours_us_per_event']:.2f} µs an event, history kept), "
         f"SimPy {found['simpy_us_per_customer']:.2f} µs; "
@@ -51,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    show(measure())

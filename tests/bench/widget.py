@@ -11,8 +11,9 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE, serving
+from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
 from tests.browsers import chromium_path
+from tests.drivers.server import serving
 
 ROUNDS = 24
 
@@ -73,12 +74,12 @@ def measured(page: Page) -> dict[str, dict[str, float]]:
 
 def measure(**browser_options: Any) -> dict[str, dict[str, float]]:
     """The same, in a Chromium started for it."""
-    with serving(SITE) as port, sync_playwright() as driver:
+    with serving(SITE, prefix=PREFIX, compress=True) as server, sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=chromium_path(), args=ARGUMENTS, **browser_options
         )
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.goto(f"http://127.0.0.1:{port}{PREFIX}embed/hash_ring.html")
+        page.goto(server.url("embed/hash_ring.html"))
         page.locator("sim-widget[data-ready]").wait_for()
         page.wait_for_timeout(500)
         found = measured(page)
@@ -86,10 +87,12 @@ def measure(**browser_options: Any) -> dict[str, dict[str, float]]:
     return found
 
 
-def main() -> None:
-    for name, times in measure().items():
-        print(f"{name:<26} p50 {times['p50_ms']:5.1f} ms   p95 {times['p95_ms']:5.1f} ms")
+def show(found: dict[str, dict[str, float]]) -> None:
+    """Print the table."""
+    print("Click to picture, Chromium:")
+    for name, times in found.items():
+        print(f"  {name:<26} p50 {times['p50_ms']:5.1f} ms   p95 {times['p95_ms']:5.1f} ms")
 
 
 if __name__ == "__main__":
-    main()
+    show(measure())

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from tests.browsers import chromium_path
+from tests.drivers.server import serving
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "site"
 SHOTS = ROOT / "test-results"
 PREFIX = "/how-systems-survive-chaos/"
-COMPRESSED = (".html", ".css", ".js", ".json", ".svg", ".xml", ".mjs", ".py", ".txt")
 # Two registrable names, so that a page of one is another *site* to the other.
 HOSTS = "MAP site.test 127.0.0.1, MAP blog.example 127.0.0.1"
 ARGUMENTS = [
@@ -38,50 +31,8 @@ ARGUMENTS = [
 ]
 
 
-class GitHubPages(BaseHTTPRequestHandler):
-    """Serves a folder below a prefix with the headers of GitHub Pages: no COOP, no COEP."""
-
-    protocol_version = "HTTP/1.1"
-
-    def __init__(self, *args: Any, folder: Path, cors: bool = True, **kwargs: Any) -> None:
-        self.folder = folder
-        self.cors = cors
-        super().__init__(*args, **kwargs)
-
-    def do_GET(self) -> None:
-        address = unquote(urlsplit(self.path).path)
-        inside = address.removeprefix(PREFIX) if address.startswith(PREFIX) else None
-        path = self.folder / (inside or "index.html") if inside is not None else None
-        found = path is not None and path.is_file()
-        body = path.read_bytes() if found and path else b"not found"
-        self.send_response(200 if found else 404)
-        kind = guess_type(address)[0] or "text/html"
-        self.send_header("Content-Type", f"{kind}; charset=utf-8" if "text" in kind else kind)
-        self.send_header("Cache-Control", "max-age=600")
-        if self.cors:
-            self.send_header("Access-Control-Allow-Origin", "*")
-        if path and path.suffix in COMPRESSED:
-            body = gzip.compress(body, 5)
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name upstream
-        pass
-
-
-@contextmanager
-def serving(folder: Path, cors: bool = True) -> Iterator[int]:
-    """A server of `folder`; gives its port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(GitHubPages, folder=folder, cors=cors))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
+# GitHub Pages compresses text, lets any origin read, and isolates nothing (no COOP, no COEP).
+CORS = {"Access-Control-Allow-Origin": "*"}
 
 
 @dataclass
@@ -132,8 +83,8 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def origin() -> Iterator[str]:
     """The site's own origin: a name of its own, not localhost, which browsers trust more."""
-    with serving(SITE) as port:
-        yield f"http://site.test:{port}"
+    with serving(SITE, prefix=PREFIX, compress=True, headers=CORS) as server:
+        yield f"http://site.test:{server.port}"
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import BrowserContext, Frame, Page, Playwright, expect
 
 import pysims
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE, Watch, ask, ready, serving
+from tests.browser.conftest import ARGUMENTS, PREFIX, SITE, Watch, ask, ready
 from tests.browsers import chromium_path
 from tests.catalog import STORIES, STORY_IDS
+from tests.drivers.server import serving
 
 JUMP = "hash-ring-jump"
 
@@ -85,8 +86,8 @@ def test_from_disk_one_finds_words_and_follows_links(from_disk: Watch, disk: Pat
 def blog(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     folder = tmp_path / "blog"
     folder.mkdir()
-    with serving(folder) as port:
-        yield folder, f"http://blog.example:{port}"
+    with serving(folder, prefix=PREFIX) as server:
+        yield folder, f"http://blog.example:{server.port}"
 
 
 def visit(page: Page, blog: tuple[Path, str], src: str, attributes: str = "") -> Frame:
@@ -121,8 +122,8 @@ def test_in_a_foreign_frame(
 def test_in_a_sandbox_on_a_server_without_cors(
     context: BrowserContext, blog: tuple[Path, str]
 ) -> None:
-    with serving(SITE, cors=False) as port:
-        origin = f"http://site.test:{port}"
+    with serving(SITE, prefix=PREFIX) as server:
+        origin = f"http://site.test:{server.port}"
         watch = Watch(context.new_page(), (origin, blog[1]))
         # The fonts of an opaque origin need CORS and fall back to the reader's own.
         watch.expected = lambda text: "font" in text or "ERR_FAILED" in text or "CORS" in text
