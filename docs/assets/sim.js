@@ -36,6 +36,8 @@
 
   async function start() {
     if (!globalThis.simRuntime) await script("runtime/sim-runtime.js");
+    // A script that a browser cannot even read leaves nothing behind.
+    if (!globalThis.simRuntime) throw new Error("This browser is too old to run the simulation.");
     return globalThis.simRuntime.start({
       onProgress: (progress) => widgets.forEach((widget) => widget.showProgress(progress)),
       onDeath: (reason) => died(reason),

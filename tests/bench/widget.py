@@ -7,8 +7,6 @@ round trip alone (a message that draws nothing) is measured beside it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
@@ -46,6 +44,17 @@ MEASURE = """async ({selectors, rounds}) => {
   return found;
 }"""
 
+SECOND_PAGE = """async () => {
+  const begin = performance.now();
+  document.querySelector('a[href$="consistent-hashing.html"]').click();
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  let widget;
+  while (!(widget = document.querySelector("#hash-ring-modulo-kill"))) await frame();
+  widget.interest();
+  while (!("ready" in widget.dataset)) await frame();
+  return performance.now() - begin;
+}"""
+
 SELECTORS = {
     "step and back": ["[data-do=back]", "[data-do=step]"],
     "remove and add a server": [
@@ -72,17 +81,32 @@ def measured(page: Page) -> dict[str, dict[str, float]]:
     }
 
 
-def measure(**browser_options: Any) -> dict[str, dict[str, float]]:
-    """The same, in a Chromium started for it."""
-    with serving(SITE, prefix=PREFIX, compress=True) as server, sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=chromium_path(), args=ARGUMENTS, **browser_options
-        )
+def second_page(page: Page, home: str) -> float:
+    """Time (ms) from a click on a link to a living widget on the page that it leads to."""
+    page.goto(home)
+    page.locator("sim-widget[data-ready]").wait_for()
+    page.wait_for_timeout(500)
+    taken: float = page.evaluate(SECOND_PAGE)
+    return taken
+
+
+def measure() -> dict[str, dict[str, float]]:
+    """Action → p50 and p95 (ms), in a Chromium started for it, and the way to a second page."""
+    with (
+        serving(SITE, prefix=PREFIX, compress=True) as server,
+        sync_playwright() as driver,
+    ):
+        browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.goto(server.url("embed/hash_ring.html"))
         page.locator("sim-widget[data-ready]").wait_for()
         page.wait_for_timeout(500)
         found = measured(page)
+        ways = [second_page(page, server.url("index.html")) for _ in range(5)]
+        found["second page, widget alive"] = {
+            "p50_ms": percentile(ways, 0.5),
+            "p95_ms": percentile(ways, 0.95),
+        }
         browser.close()
     return found
 
