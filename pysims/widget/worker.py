@@ -13,6 +13,7 @@ from traceback import format_exc
 from typing import Any
 
 from ..kernel import RunLimit, digest_of
+from ..patterns import load_pattern, pattern_ids
 from .render import compile_all, frame
 from .session import Session, command, opened, restored, saved, wait_ms
 
@@ -34,6 +35,14 @@ def answer(session: Session, **more: Any) -> dict[str, Any]:
     }
 
 
+def catalog() -> dict[str, list[str]]:
+    """Pattern → scenarios, of all that this worker can run."""
+    return {
+        pattern_id: [scenario.id for scenario in load_pattern(pattern_id).scenarios]
+        for pattern_id in pattern_ids()
+    }
+
+
 def open_session(message: dict[str, Any]) -> Session:
     if message.get("saved"):
         return restored(message["saved"])
@@ -52,6 +61,8 @@ def handle(message: dict[str, Any]) -> dict[str, Any]:
     if do == "close":
         SESSIONS.pop(widget, None)
         return {"id": widget}
+    if do == "catalog":
+        return {"patterns": catalog()}
     if do == "open":
         if not SESSIONS:
             # What was imported lives as long as the worker. A search for garbage among it would

@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Frame, Page, Playwright, expect
 import pysims
 from tests.browser.conftest import ARGUMENTS, PREFIX, SITE, Watch, ask, ready
 from tests.browsers import chromium_path
-from tests.catalog import STORIES, STORY_IDS
+from tests.catalog import PATTERNS, STORIES, STORY_IDS
 from tests.drivers.server import serving
 
 JUMP = "hash-ring-jump"
@@ -68,6 +68,22 @@ def test_from_disk_every_scenario_is_the_same_run(
     page.goto((disk / "embed" / pattern.id / f"{scenario.id}.html").as_uri())
     widget = ready(page, f"{pattern.id}-{scenario.id}".replace("_", "-"))
     assert ask(widget, {"do": "digest"})["digest"] == pysims.run(pattern.id, scenario.id).digest
+
+
+def test_the_restored_heap_is_whole(from_disk: Watch, disk: Path) -> None:
+    """Byte for byte the photographed memory, and every pattern of the house in it."""
+    page = from_disk.page
+    page.goto((disk / "embed" / "hash_ring.html").as_uri())
+    widget = ready(page, "hash-ring-ring-kill")
+    assert ask(widget, {"do": "catalog"})["patterns"] == {
+        pattern.id: [scenario.id for scenario in pattern.scenarios] for pattern in PATTERNS
+    }
+    heap = page.evaluate(
+        """simRuntime.start({digestHeap: true})
+          .then((runtime) => runtime.heapDigest().finally(() => runtime.terminate()))"""
+    )
+    assert heap == page.evaluate("__simManifest.heapSha256")
+    assert len(heap) == 64
 
 
 def test_from_disk_one_finds_words_and_follows_links(from_disk: Watch, disk: Path) -> None:
