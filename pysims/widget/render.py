@@ -7,7 +7,7 @@ frame that is baked into the page must be the frame that the browser draws, byte
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -67,7 +67,8 @@ def scene_template(pattern_id: str) -> Template:
 
 def compile_all() -> None:
     """Load every pattern and compile every template, so that nothing is read from a file later."""
-    environment().get_template("widget/widget.html.jinja")
+    for part in ("widget", "front", "settings", "field"):
+        environment().get_template(f"widget/{part}.html.jinja")
     for pattern_id in pattern_ids():
         load_pattern(pattern_id)
         scene_template(pattern_id)
@@ -145,17 +146,36 @@ def trace(session: Session) -> list[dict[str, Any]]:
     ]
 
 
+@lru_cache(maxsize=32)
+def parameters(
+    widget_id: str, front: tuple[str, ...], params: Any, seed: int
+) -> tuple[Markup, Markup]:
+    """The controls in front and those under 'Settings'.
+
+    They change with the parameters only, and drawing them takes a third of a frame's time.
+    """
+    controls = {
+        name: control(name, kind, getattr(params, name), None)
+        for name, kind in knobs_of(params).items()
+    }
+    inside = [shown for name, shown in controls.items() if name not in front]
+    beside = [controls[name] for name in front]
+
+    def drawn(template: str, shown: list[dict[str, Any]]) -> Markup:
+        html = environment().get_template(template).render(id=widget_id, controls=shown, seed=seed)
+        return Markup(html)  # noqa: S704  # a template with autoescape made it
+
+    return drawn("widget/front.html.jinja", beside), drawn("widget/settings.html.jinja", inside)
+
+
 def frame(session: Session) -> str:
     """The HTML of a session: everything inside its `<sim-widget>`."""
     pattern, state, now_ms = session.pattern, session.sim.state, session.now_ms
     scene = pattern.view(state, now_ms)
     name = session.id
-    params = {
-        field: control(field, kind, getattr(session.params, field), state)
-        for field, kind in knobs_of(session.params).items()
-    }
     picture = scene_template(pattern.id).render(scene=scene, id=name, now_ms=now_ms)
-    html = (
+    front, settings = parameters(name, session.scenario.front, session.params, session.seed)
+    text = (
         environment()
         .get_template("widget/widget.html.jinja")
         .render(
@@ -167,8 +187,8 @@ def frame(session: Session) -> str:
             readouts=scene["readouts"],
             alternative=pattern.alternative(state, now_ms),
             says=sentence(session, session.at),
-            front=[params[name] for name in session.scenario.front],
-            params=[c for name, c in params.items() if name not in session.scenario.front],
+            front=front,
+            settings=settings,
             actions=[action_of(action, state) for action in pattern.actions],
             lights=[
                 {"name": light.name, "why": light.why, "holds": light.holds(state)}
@@ -178,4 +198,4 @@ def frame(session: Session) -> str:
             speeds=SPEEDS,
         )
     )
-    return LINE_BREAK.sub("><", html.strip())
+    return LINE_BREAK.sub("><", text.strip())

@@ -129,28 +129,30 @@ def dots_of(state: State, grid: Grid, left: Mapping[str, float]) -> list[Dot]:
 
     The id stays the same when the key moves, so that the dot travels.
     """
+    # What many dots share is written once: hundreds of them are drawn for every frame.
+    across, side = grid.across, grid.diameter
+    rows = range(len(state.placement) // across + 1)
+    xs = {name: [f"{x + (c + 0.1) * side:.1f}" for c in range(across)] for name, x in left.items()}
+    ys = [f"{FLOOR - (row + 0.9) * side:.1f}" for row in rows]
+    owner = {name: f"sim-fill{color_of(name)}" for name in left}
+    copy = {name: f"hr-dot--copy sim-stroke{color_of(name)}" for name in left}
+    corner = {"": f"{side * DOT_FILL:.1f}", MOVED: f"{side * DOT_FILL:.1f}", NEEDLESS: "0"}
     filled = dict.fromkeys(left, 0)
-    round_corner = f"{grid.diameter * DOT_FILL:.1f}"
     dots = []
-    for i, names in enumerate(state.placement):
-        came = set(names) - set(state.before[i])
-        needed = (state.changed in names) != (state.changed in state.before[i])
+    for i, (names, old) in enumerate(zip(state.placement, state.before, strict=True)):
+        arrived = "" if names == old else MOVED if needed_move(state, old, names) else NEEDLESS
         for rank, name in enumerate(names):
-            row, column = divmod(filled[name], grid.across)
+            row, column = divmod(filled[name], across)
             filled[name] += 1
-            mark = ""
-            if name in came:
-                mark = MOVED if needed else NEEDLESS
-            dots.append(
-                (
-                    f"k{i}-{rank}",
-                    f"{'hr-dot--copy sim-stroke' if rank else 'sim-fill'}{color_of(name)} {mark}",
-                    f"{left[name] + (column + 0.1) * grid.diameter:.1f}",
-                    f"{FLOOR - (row + 0.9) * grid.diameter:.1f}",
-                    round_corner if mark != NEEDLESS else "0",
-                )
-            )
+            mark = "" if name in old else arrived
+            look = copy[name] if rank else owner[name]
+            dots.append((f"k{i}-{rank}", f"{look} {mark}", xs[name][column], ys[row], corner[mark]))
     return dots
+
+
+def needed_move(state: State, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+    """Whether a move is to or from the server that changed."""
+    return (state.changed in old) != (state.changed in new)
 
 
 def columns_of(state: State) -> dict[str, Any]:
@@ -214,11 +216,10 @@ def arrivals(state: State) -> tuple[dict[str, int], dict[str, int]]:
     for old, new in zip(state.before, state.placement, strict=True):
         if old == new:
             continue
-        needed = (state.changed in old) != (state.changed in new)
         for name in new:
             if name not in old:
                 came[name] += 1
-                needless[name] += not needed
+                needless[name] += not needed_move(state, old, new)
     return came, needless
 
 
