@@ -28,14 +28,12 @@ def name_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Module → the names taken from it, absolute, without what only the type checker reads."""
+    """Module → the names taken from it, absolute; what only the type checker reads counts too."""
     tree = ast.parse(path.read_text("utf-8"))
     package = list(path.relative_to(ROOT).parent.parts)
 
     def walk(nodes: list[ast.stmt]) -> Iterator[tuple[str, tuple[str, ...]]]:
         for node in nodes:
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-                continue
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield alias.name, ()

@@ -6,9 +6,9 @@ Read `sim` first (a hundred lines), then `run`; `draws`, `knobs`, `trace` and `p
 from .draws import Draws
 from .knobs import Choice, Knob, Number, OneOf, Switch, Text, build, checked, knob, knobs_of
 from .pattern import Action, Invariant, Pattern, Scenario, Script
-from .run import Run, begin, run_pattern, run_script
+from .run import begin, run_pattern, run_script
 from .sim import LIMIT, Context, History, Queued, RunLimit, Sim, dispatch, run_until, start, step
-from .trace import check_plain, digest_of, trace_line, trace_of
+from .trace import Run, check_plain, digest_of, trace_line, trace_of
 
 __all__ = [
     "LIMIT",

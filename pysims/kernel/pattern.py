@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from .run import Run
 from .sim import Context
+from .trace import Run
 
 Script: TypeAlias = tuple[tuple[int, Any], ...]
 """`((time_ms, event), …)` in order of time: what the reader, or the scenario, did."""

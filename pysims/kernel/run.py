@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from .knobs import checked
+from .pattern import Pattern, Script
 from .sim import LIMIT, History, Sim, dispatch, run_until, start
-from .trace import digest_of, trace_of
-
-if TYPE_CHECKING:
-    from .pattern import Pattern, Script
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run. `history` is a sequence of `Sim` values, item 0 its start.
-
-    `trace` (a line an event) and `digest` (hexadecimal) are computed when asked for.
-    """
-
-    history: History[Any]
-
-    @cached_property
-    def trace(self) -> tuple[str, ...]:
-        return trace_of(self.history)
-
-    @cached_property
-    def digest(self) -> str:
-        return digest_of(self.history)
+from .trace import Run
 
 
 def begin(pattern: Pattern, params: Any, seed: int) -> Sim[Any]:

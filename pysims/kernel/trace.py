@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -31,6 +33,24 @@ def digest_of(history: History[Any]) -> str:
         digest.update(trace_line(cause).encode() + b"\n")
     digest.update(ascii(history[-1].state).encode())
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. `history` is a sequence of `Sim` values, item 0 its start.
+
+    `trace` (a line an event) and `digest` (hexadecimal) are computed when asked for.
+    """
+
+    history: History[Any]
+
+    @cached_property
+    def trace(self) -> tuple[str, ...]:
+        return trace_of(self.history)
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(self.history)
 
 
 def check_plain(value: Any, path: str = "state") -> None:
