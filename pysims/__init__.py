@@ -12,6 +12,7 @@ The core has no dependency. `pysims.kernel` is how a run works, `pysims.patterns
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Any
 
 from . import kernel
@@ -47,6 +48,9 @@ def run(
     events = sorted(script, key=lambda timed: timed[0])
     if any(type(time_ms) is not int or time_ms < 0 for time_ms, _ in events):
         raise ValueError(f"times in a script must be integers of 0 or more, got {script!r}")
+    for _, event in events:
+        if is_dataclass(event):
+            kernel.checked(event)
     settings = dict(params or {})
     if scenario is not None:
         story = chosen.scenario(scenario)

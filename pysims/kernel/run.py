@@ -26,13 +26,16 @@ def run_script(first: Sim[Any], script: Script, until_ms: int, limit: int = LIMI
     if until_ms < 0:
         raise ValueError(f"until_ms must be 0 or more, got {until_ms!r}")
     history = History(first, [])
+
+    def go_on(sim: Sim[Any], to_ms: int) -> History[Any]:
+        return history.extended(run_until(sim, to_ms, limit, len(history) - 1))
+
     for time_ms, event in script:
         if time_ms > until_ms:
             break
-        history = history.extended(run_until(history[-1], time_ms, limit - len(history) + 1))
-        clicked = dispatch(history[-1], event, time_ms)
-        history = history.extended(run_until(clicked, time_ms, limit - len(history) + 1))
-    return history.extended(run_until(history[-1], until_ms, limit - len(history) + 1))
+        history = go_on(history[-1], time_ms)
+        history = go_on(dispatch(history[-1], event, time_ms), time_ms)
+    return go_on(history[-1], until_ms)
 
 
 def run_pattern(

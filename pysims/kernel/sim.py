@@ -199,18 +199,19 @@ class History(Sequence[Sim[State]]):
 
 
 def run_until(
-    sim: Sim[State], until_ms: int, limit: int = LIMIT, strict: bool = True
+    sim: Sim[State], until_ms: int, limit: int = LIMIT, taken: int = 0, strict: bool = True
 ) -> History[State]:
     """Every instant from `sim` on, until nothing is pending at or before `until_ms`.
 
-    After `limit` events it raises `RunLimit`, or stops there when `strict` is false.
+    After `limit` events, of which `taken` came before, it raises `RunLimit`, or stops there when
+    `strict` is false.
     """
     steps: list[Step] = []
     # Whatever a run makes is kept, so that a search for garbage finds none and only costs time.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        stopped_ms = _run(sim, until_ms, limit, steps)
+        stopped_ms = _run(sim, until_ms, limit - taken, steps)
     finally:
         if collecting:
             gc.enable()

@@ -142,6 +142,7 @@ def keys_of(salt: int, count: int, skew: float) -> tuple[str, ...]:
     return tuple(names[bisect_left(totals, draws.random() * totals[-1])] for _ in range(count))
 
 
+@lru_cache(maxsize=64)
 def slots_of(salt: int, servers: tuple[Server, ...]) -> tuple[str, ...]:
     """Server labels for strategies without a ring: a server of weight w stands in w slots.
 
@@ -198,7 +199,26 @@ def place(
         positions = map(ring.position, keys)
         owners = assign_bounded(ring, positions, capacity_of(params, servers))
         return tuple((server_of(label),) for label in owners)
+    if params.strategy == "rendezvous":
+        slots = slots_of(salt, servers)
+        columns = [scores_of(slot, keys) for slot in slots]
+        return tuple(best_of(slots, row, copies) for row in zip(*columns, strict=True))
     return tuple(holders(params, salt, servers, key, copies) for key in keys)
+
+
+@lru_cache(maxsize=2 * len(NAMES))
+def scores_of(slot: str, keys: tuple[str, ...]) -> tuple[int, ...]:
+    """The score of every key at one slot: of a server that stays, it need not be computed again."""
+    return tuple(rendezvous_scores((slot,), key)[0] for key in keys)
+
+
+def best_of(slots: tuple[str, ...], scores: tuple[int, ...], copies: int) -> tuple[str, ...]:
+    """The servers with the highest scores; of equal ones, the smaller label is first."""
+    if copies == 1:
+        top = max(scores)
+        return (server_of(min(slot for slot, s in zip(slots, scores, strict=True) if s == top)),)
+    best = sorted(range(len(slots)), key=lambda slot: (-scores[slot], slots[slot]))
+    return distinct(tuple(slots[slot] for slot in best), copies)
 
 
 def holders(
@@ -210,9 +230,7 @@ def holders(
         return tuple(map(server_of, ring.preference_list(key, copies)))
     slots = slots_of(salt, servers)
     if params.strategy == "rendezvous":
-        scores = rendezvous_scores(slots, key)
-        best = sorted(range(len(slots)), key=lambda slot: (-scores[slot], slots[slot]))
-        return distinct(tuple(slots[slot] for slot in best), copies)
+        return best_of(slots, rendezvous_scores(slots, key), copies)
     number = key_hash(key)
     if params.strategy == "modulo":
         first = number % len(slots)
