@@ -49,7 +49,7 @@ class Params:
 
     strategy: str = knob(Choice("Strategy", STRATEGIES), "ring")
     servers: int = knob(Number("Servers at the start", 1, len(NAMES)), 4)
-    keys: int = knob(Number("Keys", 10, 10_000, logarithmic=True), 200)
+    keys: int = knob(Number("Keys", 10, 10_000, logarithmic=True, hint="With skew: requests."), 200)
     virtual_nodes: int = knob(Number("Virtual nodes per server", 1, 1_000, logarithmic=True), 100)
     replication_factor: int = knob(
         Number("Copies of each key", 1, 5, hint="Bounded loads and jump keep one copy here."), 1

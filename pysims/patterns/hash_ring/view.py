@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from .hashing import jump_path, key_hash, rendezvous_scores
 from .model import (
     NAMES,
+    STRATEGIES,
     AddServer,
     Event,
     Lookup,
@@ -404,12 +405,19 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def things(state: State) -> str:
+    """What a dot stands for: with skewed requests a key has as many dots as requests."""
+    if state.params.skew:
+        return "requests"
+    return "copies" if copies_of(state.params, state.servers) > 1 else "keys"
+
+
 def readouts(state: State) -> list[dict[str, str]]:
     """The numbers beside the picture."""
     params = state.params
     whole = copies_of(params, state.servers) * params.keys
     numbers = [
-        ("Keys moved", f"{state.moved:,}", share(state.moved, whole)),
+        (f"{things(state).capitalize()} moved", f"{state.moved:,}", share(state.moved, whole)),
         ("Moved needlessly", f"{state.needless:,}", share(state.needless, whole)),
         ("Moved in total", f"{state.moved_total:,}", f"{state.needless_total:,} needlessly"),
         ("Spread of the load", share(load_spread(state), 1), "standard deviation ÷ mean"),
@@ -431,11 +439,20 @@ def opening(state: State) -> str:
     load = owned(state)
     name = max(load, key=lambda server: (load[server], server))
     ratio = load[name] * len(load) / sum(load.values())
-    servers = f"{len(load)} servers hold" if len(load) > 1 else "one server holds"
     return (
-        f"At the start {servers} {state.params.keys:,} keys; the fullest, {name}, has "
-        f"{ratio:.2f} times the mean."
+        f"At the start {servers_hold(state)}; the fullest, {name}, has {ratio:.2f} times the mean."
     )
+
+
+def servers_hold(state: State) -> str:
+    """How many servers hold how much."""
+    servers = "one server holds"
+    if len(state.servers) > 1:
+        servers = f"{len(state.servers)} servers hold"
+    what = "requests" if state.params.skew else "keys"
+    copies = copies_of(state.params, state.servers)
+    each = f", {copies} copies of each" if copies > 1 else ""
+    return f"{servers} {state.params.keys:,} {what}{each}"
 
 
 def describe(before: State | None, event: Event | None, after: State) -> str:
@@ -443,7 +460,7 @@ def describe(before: State | None, event: Event | None, after: State) -> str:
     if event is None:
         return opening(after)
     whole = copies_of(after.params, after.servers) * after.params.keys
-    what = f"{after.moved:,} of {whole:,} keys moved ({share(after.moved, whole)})"
+    what = f"{after.moved:,} of {whole:,} {things(after)} moved ({share(after.moved, whole)})"
     needless = (
         f", {after.needless:,} of them between servers that nothing happened to"
         if after.needless
@@ -467,14 +484,15 @@ def alternative(state: State, now_ms: int) -> str:
     load = owned(state)
     ideal = ideal_load(state)
     parts = [f"{name} {load[name]:,}" for name in server_names(state)]
+    start = servers_hold(state)
     text = (
-        f"{len(state.servers)} servers hold {state.params.keys:,} keys, placed by "
-        f"{state.params.strategy}: {', '.join(parts)}. A perfectly even load would be "
-        f"{ideal:,.0f} for each unit of weight."
+        f"{start[0].upper()}{start[1:]}, placed by {STRATEGIES[state.params.strategy]}: "
+        f"{', '.join(parts)}. A perfectly even load would be {ideal:,.0f} for each unit of weight."
     )
     if state.changed:
         text += (
-            f" The last change, of server {state.changed}, moved {state.moved:,} keys, "
+            f" The last change, of server {state.changed}, moved {state.moved:,} "
+            f"{things(state)}, "
             f"{state.needless:,} of them needlessly."
         )
     return f"{text} The key “{state.lookup}” lives on {listed(holders_now(state, state.lookup))}."
@@ -489,4 +507,5 @@ def view(state: State, now_ms: int) -> dict[str, Any]:
         "lookup": state.lookup if len(state.lookup) <= 18 else state.lookup[:17] + "…",
         "changed": state.changed,
         "readouts": readouts(state),
+        "things": things(state),
     }
