@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import ceil, cos, pi, sin
 from typing import Any, TypeAlias
 
@@ -47,6 +47,8 @@ DOTS_MAX = 500
 # the server that owns its middle.
 ARCS_MAX = 800
 SLICES = 720
+# Turns by which an arc runs under its neighbor, so that no light shines between them.
+OVERLAP = 0.0003
 DENSITY_BINS = 120
 # Keys whose arithmetic is written out under modulo.
 SAMPLES = 6
@@ -268,17 +270,19 @@ def arcs_of(
     ring = ring_of(salt, servers, virtual_nodes)
     paths: dict[str, list[str]] = {server.name: [] for server in servers}
     points = ring.points
+    start = points[-1][0] / ring.size - 1
+    ends = [(position / ring.size, server_of(owner)) for position, owner in points]
     if len(points) > ARCS_MAX:
-        for i in range(SLICES):
-            owner = ring.owner_at(int((i + 0.5) / SLICES * ring.size))
-            paths[server_of(owner)].append(arc(i / SLICES, (i + 1.05) / SLICES, RING_RADIUS))
-    else:
-        previous = points[-1][0] - ring.size
-        for position, owner in points:
-            paths[server_of(owner)].append(
-                arc(previous / ring.size, position / ring.size, RING_RADIUS)
-            )
-            previous = position
+        start = 0.0
+        middles = [int((i + 0.5) / SLICES * ring.size) for i in range(SLICES)]
+        ends = [
+            ((i + 1) / SLICES, server_of(ring.owner_at(middle))) for i, middle in enumerate(middles)
+        ]
+    # Neighbors of one server make one arc: the page holds this text before any script has run.
+    for name, group in groupby(ends, key=lambda end: end[1]):
+        *_, (end, _) = group
+        paths[name].append(arc(start, end + OVERLAP, RING_RADIUS))
+        start = end
     return tuple(
         {"name": name, "color": color_of(name), "d": "".join(pieces)}
         for name, pieces in paths.items()
