@@ -16,6 +16,7 @@
   const HERE = document.currentScript.src;
   const ANSWER_MS = 10_000;
   const MB = 1_000_000;
+  const BEING_FILLED = "input:not(.sim-scrubber), select, .sim-scrubber:active";
   const KEPT = "form[data-dirty] :is(input, select)";
   const PICTURE = "svg, svg *, .sim-trace li, .sim-readout, .sim-light";
 
@@ -274,7 +275,8 @@
       globalThis.Idiomorph.morph(this.figure, html, {
         morphStyle: "outerHTML",
         // What is being typed stays; a button that has the focus still gets its new label.
-        ignoreActiveValue: Boolean(document.activeElement?.matches("input, select")),
+        // The scrubber shows where the run is, so it is left alone only while it is held.
+        ignoreActiveValue: Boolean(document.activeElement?.matches(BEING_FILLED)),
         callbacks: {
           // What the reader unfolded stays unfolded, and what he began to fill in stays marked.
           beforeAttributeUpdated: (name, node) =>

@@ -143,6 +143,25 @@ def test_transport_by_mouse(jump: Any) -> None:
     expect(jump.locator("details", has_text="Trace")).to_have_attribute("open", "")
 
 
+def test_the_scrubber_by_keyboard_and_by_a_click_on_its_track(jump: Any) -> None:
+    scrubber = jump.get_by_label("Moment of the run")
+    scrubber.focus()
+    for sentence, value in [("D joined", "2"), ("D died", "1"), ("At the start", "0")]:
+        jump.page.keyboard.press("ArrowLeft")
+        expect(says(jump)).to_contain_text(sentence)
+        expect(scrubber).to_have_value(value)
+    jump.page.keyboard.press("End")
+    expect(says(jump)).to_contain_text("B died")
+    box = scrubber.bounding_box()
+    assert box
+    jump.page.mouse.click(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+    expect(says(jump)).to_contain_text("D died")
+    expect(scrubber).to_have_value("1")
+    jump.page.keyboard.press("ArrowRight")
+    expect(says(jump)).to_contain_text("D joined")
+    expect(scrubber).to_have_value("2")
+
+
 def test_playing_speed_and_pause(jump: Any) -> None:
     jump.get_by_label("To the start").click()
     jump.get_by_label("Speed", exact=True).select_option("4.0")
