@@ -15,11 +15,16 @@ Script: TypeAlias = tuple[tuple[int, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """Something that must hold after every event; the widget shows it as a light."""
+    """Something that must hold after every event; the widget shows it as a light.
+
+    `promised` says whether it is promised at all for a state: a light that does not apply must
+    not shine green.
+    """
 
     name: str
     why: str
     holds: Callable[[Any], bool]
+    promised: Callable[[Any], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)

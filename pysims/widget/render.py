@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from ..kernel import Action, Choice, Number, OneOf, Switch, Text, knobs_of
+from ..kernel import Action, Choice, Invariant, Number, OneOf, Switch, Text, knobs_of
 from ..patterns import load_pattern, pattern_ids
 from .session import SPEEDS, Session
 
@@ -123,6 +123,13 @@ def action_of(action: Action, state: Any) -> dict[str, Any]:
     }
 
 
+def shown(light: Invariant, state: Any) -> str:
+    """What a light says: "holds", "violated", or that nobody promised it here."""
+    if not light.promised(state):
+        return "not promised here"
+    return "holds" if light.holds(state) else "violated"
+
+
 def sentence(session: Session, index: int) -> str:
     """What the event behind instant `index` did."""
     if index == 0:
@@ -191,7 +198,7 @@ def frame(session: Session) -> str:
             settings=settings,
             actions=[action_of(action, state) for action in pattern.actions],
             lights=[
-                {"name": light.name, "why": light.why, "holds": light.holds(state)}
+                {"name": light.name, "why": light.why, "shows": shown(light, state)}
                 for light in pattern.invariants
             ],
             trace=trace(session),
