@@ -162,6 +162,8 @@
       if (event.type === "keydown") return this.#key(event);
       const target = event.target.closest("[data-do]");
       if (!target || !this.contains(target)) return;
+      // Such a button keeps the focus, which a disabled one would lose.
+      if (event.target.closest("[aria-disabled=true]")) return event.preventDefault();
       const message = this.#messageFor(event, target);
       if (message) this.send(message);
     }
@@ -192,6 +194,10 @@
       return null;
     }
 
+    #forget(forms) {
+      for (const form of this.querySelectorAll(forms)) delete form.dataset.dirty;
+    }
+
     #key(event) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (!event.target.matches(".sim-scene")) return;
@@ -211,6 +217,8 @@
     }
 
     send(message) {
+      if (message.do === "reset" || message.do === "scenario") this.#forget("form");
+      if (message.do === "act") this.#forget("form:has(select)");
       const last = this.#queue.at(-1);
       const sliding = message.do === "seek" || message.do === "param";
       // While a slider moves, only its newest position matters.
@@ -272,6 +280,7 @@
     }
 
     #patch(html) {
+      const within = this.contains(document.activeElement);
       globalThis.Idiomorph.morph(this.figure, html, {
         morphStyle: "outerHTML",
         // What is being typed stays; a button that has the focus still gets its new label.
@@ -287,6 +296,9 @@
             !(node.nodeType === 1 && (node.matches(KEPT) || (node.matches(PICTURE) && node.isEqualNode(next)))),
         },
       });
+      if (within && !this.contains(document.activeElement)) {
+        this.querySelector(".sim-scene").focus({ preventScroll: true });
+      }
       const scrubber = this.querySelector(".sim-scrubber");
       if (scrubber && !scrubber.matches(":active")) scrubber.value = scrubber.getAttribute("value");
     }

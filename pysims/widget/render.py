@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from ..kernel import Action, Choice, Invariant, Number, OneOf, Switch, Text, knobs_of
 from ..patterns import load_pattern, pattern_ids
-from .session import SPEEDS, Session
+from .session import SPEEDS, Session, touched
 
 TRACE_AROUND = 40
 BUTTONS_MAX = 8
@@ -190,6 +190,7 @@ def frame(session: Session) -> str:
             pattern=pattern,
             scenario=session.scenario,
             session=session,
+            touched=touched(session),
             picture=Markup(picture),  # noqa: S704  # a template with autoescape made it
             readouts=scene["readouts"],
             alternative=pattern.alternative(state, now_ms),

@@ -96,6 +96,13 @@ def opened(
     )
 
 
+def touched(session: Session) -> bool:
+    """Whether the reader has changed the run that the page's author chose."""
+    scenario = session.scenario
+    chosen: Any = build(session.pattern.params, {**scenario.params, **session.overrides})
+    return session.script != scenario.script or session.params != chosen
+
+
 # --- Moving along the run -------------------------------------------------------------------------
 
 
@@ -191,7 +198,10 @@ def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
 def rerun(session: Session, params: Any, seed: int) -> Session:
     """The same script with other parameters or another seed, at the same moment."""
     first = begin(session.pattern, params, seed)
-    history = run_script(first, session.script, session.until_ms, LIMIT)
+    try:
+        history = run_script(first, session.script, session.until_ms, LIMIT)
+    except ValueError as problem:
+        raise ValueError(f"this run's own events do not fit that setting: {problem}") from problem
     return replace(
         session,
         params=params,

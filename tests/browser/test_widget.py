@@ -281,6 +281,24 @@ def test_everything_is_reached_by_tab_and_works_by_keyboard(jump: Any) -> None:
     expect(jump.get_by_label("Servers at the start, exactly")).to_have_value("5")
 
 
+def test_the_focus_is_never_lost(jump: Any) -> None:
+    inside = "document.querySelector('#hash-ring-jump').contains(document.activeElement)"
+    jump.get_by_label("Step back").focus()
+    for _ in range(4):
+        jump.page.keyboard.press("Enter")
+        jump.page.wait_for_timeout(150)
+    expect(says(jump)).to_contain_text("At the start")
+    expect(jump.get_by_label("Step back")).to_be_focused()
+    jump.get_by_label("Remove A").focus()
+    jump.page.keyboard.press("Enter")
+    expect(says(jump)).to_contain_text("A died")
+    jump.page.keyboard.press("Enter")
+    jump.page.wait_for_timeout(300)
+    expect(says(jump)).to_contain_text("A died")
+    assert jump.page.evaluate(inside)
+    expect(jump.locator(".sim-watch")).to_contain_text("You have changed this run")
+
+
 def test_focus_and_selection_survive_the_patch(jump: Any) -> None:
     jump.get_by_label("To the start").click()
     jump.get_by_role("button", name="Play").click()
