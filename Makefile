@@ -13,6 +13,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 # PYTEST_ARGS is handed to pytest, as in: make test PYTEST_ARGS='-k ring'
 PYTEST_ARGS ?=
+# So many processes run the tests, each with a browser of its own; a file stays in one of them.
+WORKERS ?= auto
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -25,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SOURCES := $(shell find pysims -type f ! -name '*.pyc' ! -path '*/node_modules/*' 2>/dev/null)
 PAGES := $(shell find docs overrides -type f ! -path 'docs/assets/runtime/*' \
-	! -path 'docs/embed/*' 2>/dev/null)
+	! -path 'docs/embed/*' ! -name scenes.css 2>/dev/null)
 
 # A file that is deleted makes nothing newer, so the lists of names are sources too.
 .cache/sources: TEXT = $(sort $(SOURCES))
@@ -40,7 +42,7 @@ always:
 ifeq ($(wildcard docs/assets/runtime/*),)
 .PHONY: .cache/runtime
 endif
-ifeq ($(wildcard docs/embed/*),)
+ifeq ($(and $(wildcard docs/embed/*),$(wildcard docs/assets/scenes.css)),)
 .PHONY: .cache/embeds
 endif
 ifeq ($(wildcard site/index.html),)
@@ -54,14 +56,14 @@ help: ## List the targets (also: make)
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables: PYTHON, HOST, PORT, PYTEST_ARGS, CHROMIUM\n'
+	@printf '\nVariables: PYTHON, HOST, PORT, PYTEST_ARGS, WORKERS, CHROMIUM\n'
 
 .PHONY: serve
 serve: .cache/embeds ## Build what is needed and serve the site on 127.0.0.1:8000 (PORT=…)
 	@echo "Serving on http://$(HOST):$(PORT)/ — a change of prose reloads the page,"
 	@echo "a change of pysims/ rebuilds the runtime first. Ctrl-C ends it."
 	@$(PY) -m watchdog.watchmedo auto-restart --quiet --recursive --directory pysims \
-		--patterns '**/*.py;**/*.jinja;**/*.mjs;**/*.js' --debounce-interval 0.5 \
+		--patterns '**/*.py;**/*.jinja;**/*.mjs;**/*.js;**/*.css' --debounce-interval 0.5 \
 		--signal SIGTERM --no-restart-on-command-exit -- \
 		$(MAKE) --no-print-directory serve-once HOST=$(HOST) PORT=$(PORT)
 
@@ -83,7 +85,7 @@ site: .cache/site ## Build the finished site in site/
 
 # One page per pattern, without the site's chrome, for iframes elsewhere.
 .PHONY: embeds
-embeds: .cache/embeds ## Write the embed pages' Markdown (docs/embed/)
+embeds: .cache/embeds ## Write the embed pages' Markdown and the scenes' styles
 
 .cache/embeds: .cache/runtime
 	$(PY) -m pysims.widget.embeds
@@ -101,7 +103,7 @@ runtime: .cache/runtime ## Build what the browser runs (docs/assets/runtime/)
 
 .PHONY: test
 test: lint site browser ## Lint, build the site and run every test
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 UNIT := -m 'not browser and not site' --ignore=tests/browser
 
@@ -199,7 +201,7 @@ UV_COMPILE := pip compile --no-config --quiet --upgrade --universal --python-ver
 
 .PHONY: clean
 clean: ## Delete what was built; the environment and the packages stay
-	rm -rf site docs/assets/runtime docs/embed .cache .coverage dist build
+	rm -rf site docs/assets/runtime docs/assets/scenes.css docs/embed .cache .coverage dist build
 	find pysims tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean

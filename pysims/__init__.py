@@ -32,7 +32,7 @@ def run(
     seed: int | None = None,
     until_ms: int | None = None,
     limit: int = LIMIT,
-) -> Run:
+) -> Run[Any]:
     """Run a pattern and give every instant of it.
 
     `pattern` is the name of a folder of `pysims.patterns`. With a `scenario` its parameters,

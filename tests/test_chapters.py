@@ -1,108 +1,96 @@
 """The chapters' own numbers and code: what a sentence takes from a run is what that run gives.
 
-A number that depends on a seeded run carries a comment right behind it, `<!-- run: name -->`;
-`NUMBERS` says how each is computed. Examples in Python are executed.
+A number that depends on a seeded run is written `` `#!run name = value` `` (`pysims.numbers`).
+Examples in Python are executed.
 """
 
 from __future__ import annotations
 
 import doctest
 import re
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from pymdownx.inlinehilite import InlineHiliteException
 
 import pysims
-from pysims.patterns.hash_ring import AddServer, RemoveServer, SetWeight
-from pysims.patterns.hash_ring.model import State, keys_of, owned, share_spread
+from pysims.numbers import NUMBERS, noted, number
+from pysims.numbers.__main__ import FORM, main, renewed
+from pysims.numbers.inline import format_run, number_html
+from pysims.numbers.runs import run_of, sources_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"]
 
 
-def states(scenario: str, **more: Any) -> list[State]:
-    return list(pysims.run("hash_ring", scenario, **more).history.states())
-
-
-def last(scenario: str, **more: Any) -> State:
-    return states(scenario, **more)[-1]
-
-
-def fullest(state: State) -> int:
-    return max(owned(state).values())
-
-
-def weighted() -> list[State]:
-    """Figure 2, then 'add a server' and 'set weight B 2', as the section on weights says."""
-    return states("ring-kill", script=((2_000, AddServer()), (2_000, SetWeight("B", 2))))
-
-
-def spread_at(virtual_nodes: int) -> str:
-    return (
-        f"{100 * share_spread(last('virtual-nodes', params={'virtual_nodes': virtual_nodes})):.2g}"
-    )
-
-
-def hottest_key() -> int:
-    state = last("hot-key")
-    keys = keys_of(state.salt, state.params.keys, state.params.skew)
-    return Counter(keys).most_common(1)[0][1]
-
-
-def bounded_without_d() -> State:
-    return last("bounded-loads", script=((500, RemoveServer("D")),))
-
-
-NUMBERS: dict[str, Callable[[], str]] = {
-    "modulo moved": lambda: str(last("modulo-kill").moved),
-    "modulo from dead": lambda: str(owned(states("modulo-kill")[0])["D"]),
-    "modulo needless": lambda: str(last("modulo-kill").needless),
-    "ring moved": lambda: str(last("ring-kill").moved),
-    "fullest of one point": lambda: str(fullest(last("one-point-each"))),
-    "spread at 150": lambda: f"{spread_at(150)} percent",
-    "spread at 10": lambda: f"{spread_at(10)} percent",
-    "spread at 1000": lambda: spread_at(1_000),
-    "weight from to": lambda: "from {} to {} keys".format(
-        *(owned(state)["B"] for state in weighted()[-2:])
-    ),
-    "weight moved": lambda: str(weighted()[-1].moved),
-    "scale-out moved": lambda: str(last("scale-out").moved),
-    "hot requests": lambda: str(fullest(last("hot-key"))),
-    "hot ratio": lambda: f"{fullest(last('hot-key')) / 50:.1f}",
-    "hot key requests": lambda: str(hottest_key()),
-    "hot key ratio": lambda: f"{hottest_key() / 50:.1f}",
-    "bounded moves": lambda: str(bounded_without_d().moved),
-    "bounded needless": lambda: str(bounded_without_d().needless),
-    "rendezvous moved": lambda: str(last("rendezvous").moved),
-    "jump last moved": lambda: str(states("jump")[1].moved),
-    "jump middle moved": lambda: str(last("jump").moved),
-    "jump middle needless": lambda: str(last("jump").needless),
-}
-
-
 def marked() -> list[tuple[str, str]]:
-    """(name, the text before the comment) for every marked number of every page."""
-    found = []
-    for page in PAGES:
-        text = re.sub(r"\s+", " ", page.read_text("utf-8"))
-        found += [
-            (match[1], text[: match.start()][-60:])
-            for match in re.finditer(r"<!-- run: ([^>]*?) -->", text)
-        ]
-    return found
+    """(name, value) of every number of every page."""
+    return [(form[1], form[2]) for page in PAGES for form in FORM.finditer(page.read_text("utf-8"))]
 
 
-def test_every_number_of_a_run_is_named_once_and_known() -> None:
-    assert sorted(name for name, _ in marked()) == sorted(NUMBERS)
+def test_every_number_of_a_run_is_used_and_known() -> None:
+    assert {name for name, _ in marked()} == set(NUMBERS)
 
 
-@pytest.mark.parametrize(("name", "before"), marked(), ids=[name for name, _ in marked()])
-def test_a_sentence_says_what_its_run_gives(name: str, before: str) -> None:
-    value = NUMBERS[name]()
-    assert re.search(rf"(?<![\w.]){re.escape(value)}$", before), f"{name} is {value}: …{before}"
+@pytest.mark.parametrize(("name", "value"), marked(), ids=[name for name, _ in marked()])
+def test_a_sentence_says_what_its_run_gives(name: str, value: str) -> None:
+    assert number(name)[0] == value
+
+
+def test_a_number_links_to_the_figure_of_its_page_or_to_the_run_alone() -> None:
+    words = "lww balance = 450"
+    html = number_html(words, {"cap-theorem-ap-lww"})
+    assert html.startswith('<a class="sim-number" href="#cap-theorem-ap-lww" title="Computed by')
+    assert html.endswith(">450</a>")
+    assert 'href="embed/cap_theorem/ap-lww.html"' in number_html(words)
+    assert number_html("ocean km = 6,550") == '<span class="sim-number">6,550</span>'
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("lww balance = 451", "'lww balance' is 450, and the text says 451"),
+        ("lww balance", "'lww balance' is 450, and the text says nothing"),
+        ("lww cents = 1", "no number 'lww cents', those about lww are: lww balance, lww lost"),
+        ("<b> = 1", "no number '<b>'"),
+    ],
+)
+def test_a_wrong_number_stops_the_build(words: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        number_html(words)
+
+    class Page:
+        """All that the form asks of a `Markdown`: a place to keep something."""
+
+    with pytest.raises(InlineHiliteException, match=re.escape(problem)):
+        format_run(words, "run", "run", Page())
+
+
+def test_what_is_kept_keeps_its_sources() -> None:
+    calls = []
+
+    @noted
+    def length(scenario: str) -> int:
+        calls.append(scenario)
+        return len(run_of("hash_ring", scenario).history)
+
+    first = sources_of(lambda: length("ring-kill"))
+    assert sources_of(lambda: length("ring-kill")) == first
+    assert first[1] == (("hash_ring", "ring-kill"),)
+    assert calls == ["ring-kill"]
+
+
+def test_a_page_is_brought_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Left are $`#!run lww balance = 1`, lost $`#!run lww lost`.", "utf-8")
+    main([str(page)])
+    assert page.read_text("utf-8") == (
+        "Left are $`#!run lww balance = 450`, lost $`#!run lww lost = 100`."
+    )
+    assert "page.md: brought up to date" in capsys.readouterr().out
+    main([str(page)])
+    assert capsys.readouterr().out == ""
+    assert renewed("`#!python x = 1`") == "`#!python x = 1`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -39,7 +39,7 @@ def test_run_takes_parameters_seed_and_json(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "nothing"], "there is no pattern 'nothing', there are: hash_ring"),
+        (["run", "nothing"], "there is no pattern 'nothing', there are: availability, bulkhead"),
         (["run", "hash_ring", "--scenario", "x"], "hash_ring has no scenario 'x'"),
         (["run", "hash_ring", "--set", "servers=21"], "servers must be an integer from 1 to 20"),
         (["run", "hash_ring", "--set", "servers"], "--set takes NAME=VALUE, got ['servers']"),

@@ -10,6 +10,7 @@ from dataclasses import fields
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -31,6 +32,8 @@ from pysims.widget.session import act, opened, to_start
 from tests.catalog import PATTERNS, STORIES, STORY_IDS
 
 GOLDEN = Path(__file__).parent / "golden"
+# Nobody reads more of one trace; the digest at its end covers all of it.
+GOLDEN_EVENTS = 500
 every_story = pytest.mark.parametrize(("pattern", "scenario"), STORIES, ids=STORY_IDS)
 every_pattern = pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.id)
 
@@ -50,7 +53,7 @@ print(json.dumps(found))
 
 
 @cache
-def run_of(pattern_id: str, scenario_id: str) -> Run:
+def run_of(pattern_id: str, scenario_id: str) -> Run[Any]:
     return pysims.run(pattern_id, scenario_id)
 
 
@@ -102,7 +105,9 @@ def test_nothing_is_mutated_and_everything_is_plain(pattern: Pattern, scenario: 
 
 
 @every_story
-def test_invariants_hold_after_every_step(pattern: Pattern, scenario: Scenario) -> None:
+def test_invariants_hold_after_every_step_except_where_a_story_breaks_them(
+    pattern: Pattern, scenario: Scenario
+) -> None:
     def broken(light: Invariant) -> list[int]:
         states = run_of(pattern.id, scenario.id).history.states()
         return [
@@ -112,9 +117,8 @@ def test_invariants_hold_after_every_step(pattern: Pattern, scenario: Scenario) 
         ]
 
     assert pattern.invariants
-    assert {light.name: broken(light) for light in pattern.invariants} == {
-        light.name: [] for light in pattern.invariants
-    }
+    violated = {light.name for light in pattern.invariants if broken(light)}
+    assert violated == set(scenario.breaks)
 
 
 @every_pattern
@@ -126,7 +130,7 @@ def test_a_light_is_promised_somewhere_and_the_frame_says_where_not(pattern: Pat
         }
         assert True in promised, light.name
     for scenario in pattern.scenarios:
-        last = run_of(pattern.id, scenario.id).history[-1].state
+        last = run_of(pattern.id, scenario.id).last
         unpromised = sum(not light.promised(last) for light in pattern.invariants)
         html = first_frame(pattern.id, scenario.id)
         assert html.count("sim-light--none") == unpromised
@@ -143,8 +147,10 @@ def test_the_trace_is_the_golden_one(
 ) -> None:
     run = run_of(pattern.id, scenario.id)
     lines = []
-    for index, line in enumerate(run.trace, 1):
+    for index, line in enumerate(run.trace[:GOLDEN_EVENTS], 1):
         lines += [line, f"    {pattern.describe(*run.history.change(index))}"]
+    if len(run.trace) > GOLDEN_EVENTS:
+        lines.append(f"and {len(run.trace) - GOLDEN_EVENTS} events more")
     last = run.history[-1]
     lines += [pattern.alternative(last.state, last.now_ms), f"digest {run.digest}"]
     text = "\n".join(lines) + "\n"
@@ -245,6 +251,12 @@ def test_every_action_has_a_knob_for_every_field_and_refuses_nonsense(pattern: P
                 session = to_start(opened("w", pattern.id))
                 with pytest.raises(ValueError, match="no-such-thing"):
                     act(session, action.event.__name__, {name: "no-such-thing"})
+
+
+@every_pattern
+def test_an_event_of_another_house_is_refused(pattern: Pattern) -> None:
+    with pytest.raises(ValueError, match=f"{pattern.id} has no event 'nonsense'"):
+        pysims.run(pattern.id, script=((100, "nonsense"),))
 
 
 @every_story

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -82,20 +83,21 @@ class Page(HTMLParser):
             self.inline.append(f"<{tag} style={given['style']}>")
 
 
+page_of = cache(Page)
 HTML = sorted(SITE.rglob("*.html"))
 every_page = pytest.mark.parametrize("path", HTML, ids=lambda p: str(p.relative_to(SITE)))
 
 
 @every_page
 def test_ids_are_unique(path: Path) -> None:
-    repeated = [name for name, count in Counter(Page(path).ids).items() if count > 1]
+    repeated = [name for name, count in Counter(page_of(path).ids).items() if count > 1]
     # Material itself repeats the ids of its two drawers on every page.
     assert [name for name in repeated if not name.startswith("__")] == []
 
 
 @every_page
 def test_links_lead_somewhere(path: Path) -> None:
-    for link in Page(path).links:
+    for link in page_of(path).links:
         parts = urlsplit(link)
         if parts.scheme or parts.netloc or path.name == "404.html":
             continue
@@ -105,12 +107,12 @@ def test_links_lead_somewhere(path: Path) -> None:
             file /= "index.html"
         assert file.exists(), f"{link} leads to no file"
         if anchor and not anchor.startswith("__"):
-            assert unquote(anchor) in Page(file).ids, f"{link} leads to no such place"
+            assert unquote(anchor) in page_of(file).ids, f"{link} leads to no such place"
 
 
 @every_page
 def test_a_page_loads_nothing_from_elsewhere(path: Path) -> None:
-    for address in Page(path).loaded:
+    for address in page_of(path).loaded:
         assert urlsplit(address).netloc == "", address
 
 

@@ -22,6 +22,10 @@ FORBIDDEN_IN_MODELS = {
 }  # fmt: skip
 
 
+SHARED = {"pysims.kernel", "pysims.consistency", "pysims.order_book"}
+SHARED_BY_VIEWS = {"pysims.kernel", "pysims.phrases", "pysims.shapes", "pysims.order_book"}
+
+
 def name_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -67,10 +71,10 @@ def outer(path: Path) -> set[str]:
 
 
 def kinds(kind: str) -> list[Path]:
-    """The modules of the patterns: `view`, `model` (with what stands beside it), `scenarios`."""
+    """The modules of the patterns: `view`, `words`, `scenarios`, `model` and what is beside."""
     inside = [path for path in MODULES if path.parent.parent == PACKAGE / "patterns"]
     if kind == "model":
-        return [p for p in inside if p.stem not in ("view", "scenarios", "__init__")]
+        return [p for p in inside if p.stem not in ("view", "words", "scenarios", "__init__")]
     return [path for path in inside if path.stem == kind]
 
 
@@ -81,27 +85,44 @@ def test_the_kernel_imports_the_standard_library_and_itself() -> None:
 
 
 @pytest.mark.parametrize("path", kinds("model"), ids=name_of)
-def test_a_model_imports_the_standard_library_and_the_kernel(path: Path) -> None:
+def test_a_model_imports_the_standard_library_the_kernel_and_what_models_share(path: Path) -> None:
     assert outer(path) == set()
     siblings = {name_of(p) for p in kinds("model") if p.parent == path.parent}
-    assert inner(path) <= siblings | {"pysims.kernel"}
+    shared = {name for name in map(name_of, MODULES) if name.startswith("pysims.guards")}
+    assert inner(path) <= siblings | shared | SHARED
     assert {module.partition(".")[0] for module, _ in imports_of(path)}.isdisjoint(
         FORBIDDEN_IN_MODELS
     )
 
 
-@pytest.mark.parametrize("path", kinds("view") + kinds("scenarios"), ids=name_of)
-def test_a_view_adds_nothing_but_the_model(path: Path) -> None:
+@pytest.mark.parametrize("path", kinds("view") + kinds("words") + kinds("scenarios"), ids=name_of)
+def test_a_view_adds_nothing_but_the_model_and_what_views_share(path: Path) -> None:
     assert outer(path) == set()
-    beside = {name_of(p) for p in kinds("model") if p.parent == path.parent}
-    assert inner(path) <= beside | {"pysims.kernel"}
+    models = {name_of(p) for p in kinds("model") if p.parent == path.parent}
+    words = {name_of(p) for p in kinds("words") if p.parent == path.parent}
+    assert inner(path) <= models | words | SHARED_BY_VIEWS
 
 
-def test_only_the_fence_knows_markdown_and_nothing_knows_mkdocs() -> None:
+@pytest.mark.parametrize("name", ["shapes", "phrases", "consistency", "guards"])
+def test_what_patterns_share_stands_on_nothing(name: str) -> None:
+    for path in MODULES:
+        if path.relative_to(PACKAGE).with_suffix("").parts[0] == name:
+            assert outer(path) == set(), path
+            assert all(module.startswith(f"pysims.{name}") for module in inner(path)), path
+
+
+def test_the_order_book_stands_on_the_kernel() -> None:
+    path = PACKAGE / "order_book.py"
+    assert outer(path) == set()
+    assert inner(path) == {"pysims.kernel"}
+
+
+def test_only_what_markdown_calls_knows_it_and_nothing_knows_mkdocs() -> None:
+    called = {PACKAGE / "widget" / "fence.py", PACKAGE / "numbers" / "inline.py"}
     for path in MODULES:
         known = outer(path)
         assert "mkdocs" not in known, path
-        if path != PACKAGE / "widget" / "fence.py":
+        if path not in called:
             assert known.isdisjoint({"markdown", "pymdownx"}), path
 
 
@@ -114,9 +135,9 @@ def test_only_the_worker_may_know_that_there_is_a_browser() -> None:
 def test_the_core_has_no_dependency_and_the_widget_only_the_template_engine() -> None:
     for path in MODULES:
         part = path.relative_to(PACKAGE).parts[0]
-        if part in ("kernel", "patterns", "__init__.py", "__main__.py"):
+        if part not in ("widget", "runtime", "numbers"):
             assert outer(path) == set(), path
-        elif part == "widget":
+        elif part != "runtime":
             assert outer(path) <= {"jinja2", "markupsafe", "pymdownx"}, path
 
 
@@ -152,8 +173,24 @@ def test_a_pattern_is_a_folder_with_all_its_parts() -> None:
     for folder in (PACKAGE / "patterns").iterdir():
         if folder.is_dir() and folder.name != "__pycache__":
             parts = {path.name for path in folder.iterdir()}
-            wanted = {"__init__.py", "model.py", "view.py", "scenarios.py", "scene.svg.jinja"}
+            modules = {"__init__.py", "model.py", "view.py", "scenarios.py"}
+            wanted = modules | {"scene.svg.jinja", "scene.css"}
             assert wanted <= parts, folder
+
+
+def test_a_scene_styles_only_its_own_classes() -> None:
+    prefixes: dict[str, str] = {}
+    for path in (PACKAGE / "patterns").glob("*/scene.css"):
+        code = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)
+        selectors = re.findall(r"([^{}]+)\{", code)
+        own = {c for s in selectors for c in re.findall(r"\.([a-z]+-)", s)} - {"sim-", "md-"}
+        assert len(own) == 1, f"{path}: {sorted(own)}"
+        assert own.isdisjoint(prefixes), f"{path}: {prefixes[min(own)]} has the same prefix"
+        prefixes[min(own)] = path.parent.name
+        for selector in selectors:
+            if not selector.lstrip().startswith("@"):
+                for part in re.sub(r"\([^()]*\)", "", selector).split(","):
+                    assert min(own) in part, f"{path}: {part.strip()}"
 
 
 def test_the_script_of_the_page_knows_no_pattern() -> None:

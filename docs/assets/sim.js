@@ -15,6 +15,8 @@
 
   const HERE = document.currentScript.src;
   const ANSWER_MS = 10_000;
+  // To open a story is to run it whole, which takes an old phone its time, and always ends.
+  const OPEN_MS = 40_000;
   const MB = 1_000_000;
   const BEING_FILLED = "input:not(.sim-scrubber), select, .sim-scrubber:active";
   const KEPT = "form[data-dirty] :is(input, select)";
@@ -23,7 +25,9 @@
   // --- The runtime, one for the page ------------------------------------------------------------
 
   const widgets = new Set();
+  const brought = new Map();
   let runtime = null;
+  let loading = null;
 
   function script(file) {
     return new Promise((resolve, reject) => {
@@ -35,13 +39,25 @@
     });
   }
 
-  async function start() {
-    if (!globalThis.simRuntime) await script("runtime/sim-runtime.js");
+  async function load() {
+    if (!globalThis.simRuntime) await (loading ??= script("runtime/sim-runtime.js")).catch(notLoaded);
     // A script that a browser cannot even read leaves nothing behind.
     if (!globalThis.simRuntime) throw new Error("This browser is too old to run the simulation.");
-    return globalThis.simRuntime.start({
+    return globalThis.simRuntime;
+  }
+
+  function notLoaded(problem) {
+    loading = null;
+    throw problem;
+  }
+
+  async function start() {
+    return (await load()).start({
       onProgress: (progress) => widgets.forEach((widget) => widget.showProgress(progress)),
       onDeath: (reason) => died(reason),
+      // A slow machine has its time; `ask` keeps a closer watch on answers, one by one.
+      bootTimeoutMs: 90_000,
+      callTimeoutMs: 600_000,
     });
   }
 
@@ -53,37 +69,72 @@
     return runtime;
   }
 
+  /* The code of a pattern comes with the first widget that shows it, while Python starts. */
+  function bring(pattern) {
+    if (!brought.has(pattern)) {
+      const coming = shelve(pattern);
+      coming.catch(() => brought.delete(pattern));
+      brought.set(pattern, coming);
+    }
+    return brought.get(pattern);
+  }
+
+  async function shelve(pattern) {
+    const started = ready();
+    const coming = load().then((loaded) => loaded.pattern(pattern));
+    const [, code] = await Promise.all([started, coming]);
+    if (code === null) return;
+    const { error, traceback } = await ask({ do: "shelve", pattern, code });
+    if (error) throw Object.assign(new Error(error), { python: traceback });
+  }
+
   /* The worker is gone: every widget that used it says so, and starts it again when asked. */
   function died(reason) {
     runtime = null;
+    brought.clear();
     widgets.forEach((widget) => widget.lostRuntime(reason));
   }
 
   async function endRuntime() {
     const ending = runtime;
     runtime = null;
+    brought.clear();
     (await ending?.catch(() => null))?.terminate();
   }
 
-  /* A worker cannot be interrupted, only ended; an answer that does not come ends it. */
+  /* A worker cannot be interrupted, only ended; an answer that does not come ends it. It answers in
+     the order of the questions, so the time for an answer begins when the one before has come: a
+     page that opens twelve figures at once must not count the first eleven against the twelfth. */
+  let answered = Promise.resolve();
+
   async function ask(message) {
     const worker = await ready();
-    let timer;
+    const before = answered;
+    const answer = worker.call(JSON.stringify(message));
+    answered = answer.catch(() => null);
+    const allowed = ["open", "shelve"].includes(message.do) ? OPEN_MS : ANSWER_MS;
+    let timer = 0;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => {
-        reject(Object.assign(new Error("The simulation did not answer for ten seconds and was stopped."), { late: true }));
-      }, ANSWER_MS);
+      before.then(() => {
+        if (timer === null) return;
+        timer = setTimeout(() => {
+          const says = `The simulation did not answer for ${allowed / 1000} seconds and was stopped.`;
+          reject(Object.assign(new Error(says), { late: true }));
+        }, allowed);
+      });
     });
     try {
-      return JSON.parse(await Promise.race([worker.call(JSON.stringify(message)), late]));
+      return JSON.parse(await Promise.race([answer, late]));
     } catch (problem) {
       if (problem.late) {
+        answered = Promise.resolve();
         await endRuntime();
         died(problem);
       }
       throw problem;
     } finally {
       clearTimeout(timer);
+      timer = null;
     }
   }
 
@@ -234,6 +285,7 @@
       clearTimeout(this.#timer);
       try {
         if (!this.#opened) {
+          await bring(this.dataset.pattern);
           this.#apply(await ask(this.#opening()), true);
           this.#opened = true;
         }
@@ -271,7 +323,7 @@
       this.#saved = answer.saved;
       this.#wait = answer.wait_ms;
       this.#notice(null);
-      this.#patch(answer.html);
+      this.#patch(answer.html, answer.refused);
       if (first) {
         this.dataset.ready = "";
         this.#tell("ready");
@@ -279,13 +331,14 @@
       this.#tell("frame");
     }
 
-    #patch(html) {
+    /* After a refusal a field shows again what is in force, also the one that has the focus. */
+    #patch(html, refused = false) {
       const within = this.contains(document.activeElement);
       globalThis.Idiomorph.morph(this.figure, html, {
         morphStyle: "outerHTML",
         // What is being typed stays; a button that has the focus still gets its new label.
         // The scrubber shows where the run is, so it is left alone only while it is held.
-        ignoreActiveValue: Boolean(document.activeElement?.matches(BEING_FILLED)),
+        ignoreActiveValue: !refused && Boolean(document.activeElement?.matches(BEING_FILLED)),
         callbacks: {
           // What the reader unfolded stays unfolded, and what he began to fill in stays marked.
           beforeAttributeUpdated: (name, node) =>

@@ -24,6 +24,19 @@
   };
 })();
 
+// Lets Material's other scripts run when the site is opened from disk.
+//
+// With instant navigation, Material ends `document$` there before it has emitted once, and
+// whatever waits for it (copy buttons, tables that scroll) never happens. Without that feature it
+// emits as usual, and a link from disk loads a page in any case.
+(() => {
+  if (location.protocol !== "file:") return;
+  const config = document.getElementById("__config");
+  const settings = JSON.parse(config.textContent);
+  settings.features = settings.features.filter((name) => name !== "navigation.instant");
+  config.textContent = JSON.stringify(settings);
+})();
+
 // Makes search work when the site is opened from disk.
 //
 // Material searches in a worker, and Chromium refuses to start a worker from a file: address.
@@ -100,4 +113,65 @@
   };
   addEventListener("DOMContentLoaded", () => window.document$.subscribe(name));
   addEventListener("resize", scrollable);
+})();
+
+// Counts the first tries of a quiz, and says the score below its last question.
+//
+// A quiz is Markdown and needs no script (assets/theme.css, section 14). What is counted is the
+// reader's click or key, which both arrive here as a click: printing and the browser's own search
+// open options too, and are no answers.
+(() => {
+  const isQuestion = (element) => element?.classList.contains("quiz");
+
+  // The questions that follow one another, and the line below the last of them.
+  const groupOf = (question) => {
+    const questions = [question];
+    while (isQuestion(questions[0].previousElementSibling)) {
+      questions.unshift(questions[0].previousElementSibling);
+    }
+    while (isQuestion(questions.at(-1).nextElementSibling)) {
+      questions.push(questions.at(-1).nextElementSibling);
+    }
+    return { questions, score: questions.at(-1).nextElementSibling };
+  };
+
+  // A screen reader announces a change of a status only if the status was there before, so the
+  // line is there from the start, and empty.
+  const prepare = () => {
+    document.querySelectorAll(".md-content .quiz").forEach((question, index) => {
+      const title = question.querySelector(".admonition-title");
+      title.id ||= `quiz-question-${index + 1}`;
+      question.setAttribute("role", "group");
+      question.setAttribute("aria-labelledby", title.id);
+      const next = question.nextElementSibling;
+      if (isQuestion(next) || next?.classList.contains("quiz-score")) return;
+      const score = document.createElement("p");
+      score.className = "quiz-score";
+      score.setAttribute("role", "status");
+      question.after(score);
+    });
+  };
+
+  const say = (question) => {
+    const { questions, score } = groupOf(question);
+    const tried = questions.filter((one) => one.dataset.firstTry);
+    const right = tried.filter((one) => one.dataset.firstTry === "right");
+    const left = questions.length - tried.length;
+    const rest = left ? `, ${left} to go` : "";
+    score.textContent = `Right at the first try: ${right.length} of ${tried.length}${rest}.`;
+  };
+
+  document.addEventListener("click", (event) => {
+    const option = event.target.closest?.(".quiz > details > summary")?.parentElement;
+    if (!option || option.open || option.parentElement.dataset.firstTry) return;
+    option.parentElement.dataset.firstTry = option.classList.contains("right") ? "right" : "wrong";
+    say(option.parentElement);
+  });
+
+  // From disk, Material's stream of documents has ended before its first, so the page that is
+  // there is prepared without being asked for.
+  addEventListener("DOMContentLoaded", () => {
+    prepare();
+    window.document$.subscribe(prepare);
+  });
 })();

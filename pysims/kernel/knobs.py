@@ -41,10 +41,12 @@ class Number:
 
     def check(self, name: str, value: Any) -> int | float:
         allowed = (int,) if self.integral else (int, float)
-        if type(value) not in allowed or not self.low <= value <= self.high:
+        between = type(value) in allowed and self.low <= value <= self.high
+        if not between or (self.integral and (value - self.low) % self.step):
             kind = "an integer" if self.integral else "a number"
+            steps = f" in steps of {self.step}" if self.integral and self.step != 1 else ""
             raise ValueError(
-                f"{name} must be {kind} from {self.low:g} to {self.high:g}, got {value!r}"
+                f"{name} must be {kind} from {self.low:g} to {self.high:g}{steps}, got {value!r}"
             )
         return int(value) if self.integral else float(value)
 
@@ -164,10 +166,11 @@ def checked(value: Plain) -> Plain:
     return value
 
 
-def build(kind: type[Plain], given: Mapping[str, Any]) -> Plain:
+def build(kind: type[Plain], given: Mapping[str, Any], *, for_reader: bool = False) -> Plain:
     """An instance of the dataclass `kind` from fields by name; texts are read, the rest checked.
 
-    `ValueError` for a name that it does not have and for a value that its knob does not allow.
+    `ValueError` for a name that it does not have and for a value that its knob does not allow;
+    `for_reader` calls the field by its label, which is what a reader sees.
     """
     known = knobs_of(kind)
     unknown = [name for name in given if name not in known]
@@ -175,8 +178,9 @@ def build(kind: type[Plain], given: Mapping[str, Any]) -> Plain:
         raise ValueError(
             f"{kind.__name__} has no {unknown[0][:40]!r}, it has: {', '.join(known) or 'no field'}"
         )
-    read = {
-        name: (known[name].parse if isinstance(value, str) else known[name].check)(name, value)
-        for name, value in given.items()
-    }
+    read = {}
+    for name, value in given.items():
+        called = f"“{known[name].label}”" if for_reader else name
+        reads = known[name].parse if isinstance(value, str) else known[name].check
+        read[name] = reads(called, value)
     return checked(kind(**read))

@@ -44,12 +44,13 @@ class Scenario:
     `claim` is the sentence that the prose makes of it, `proof` a predicate over the run: a test
     asserts it. `show_ms` is the moment that stands in the page before any code has run; `front`
     names the parameters that the story is about, whose controls stand beside the picture.
+    `breaks` names the invariants that the story violates on purpose: a wrong design, shown first.
     """
 
     id: str
     title: str
     claim: str
-    proof: Callable[[Run], bool]
+    proof: Callable[[Run[Any]], bool]
     watch: str
     until_ms: int
     show_ms: int
@@ -57,6 +58,7 @@ class Scenario:
     params: Mapping[str, Any] = field(default_factory=dict)
     script: Script = ()
     front: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,6 @@ def run_script(first: Sim[Any], script: Script, until_ms: int, limit: int = LIMI
 
 def run_pattern(
     pattern: Pattern, params: Any, script: Script, seed: int, until_ms: int, limit: int = LIMIT
-) -> Run:
+) -> Run[Any]:
     """The run of a pattern; `ValueError` for what is not allowed, `RunLimit` past `limit`."""
     return Run(run_script(begin(pattern, params, seed), script, until_ms, limit))

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Generic
 
-from .sim import History, Queued
+from .sim import History, Queued, State
 
 _PLAIN = (int, float, str, bool, type(None))
 
@@ -36,13 +36,22 @@ def digest_of(history: History[Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Generic[State]):
     """A finished run. `history` is a sequence of `Sim` values, item 0 its start.
 
     `trace` (a line an event) and `digest` (hexadecimal) are computed when asked for.
     """
 
-    history: History[Any]
+    history: History[State]
+
+    @property
+    def last(self) -> State:
+        """The state in which the run ends."""
+        return self.history[-1].state
+
+    def state_at(self, time_ms: int) -> State:
+        """The state at a time (ms)."""
+        return self.history[self.history.index_at(time_ms)].state
 
     @cached_property
     def trace(self) -> tuple[str, ...]:

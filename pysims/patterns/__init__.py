@@ -7,12 +7,17 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ..kernel import Pattern
+from .shelf import SHELF
 
 
 @cache
+def _folders() -> frozenset[str]:
+    return frozenset(m.name for m in iter_modules(__path__) if m.ispkg)
+
+
 def pattern_ids() -> tuple[str, ...]:
-    """The names of the folders beside this file, in alphabetical order."""
-    return tuple(sorted(m.name for m in iter_modules(__path__) if m.ispkg))
+    """The names of the folders beside this file, and of what is on the shelf, in order."""
+    return tuple(sorted({*_folders(), *SHELF.ids()}))
 
 
 @cache

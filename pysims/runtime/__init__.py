@@ -40,6 +40,8 @@ What to know before changing anything
 - After the restore there is no file system and no standard library to import from. Whatever Python
   will ever need must be imported before the picture is taken. `inside/record.py` finds it by
   reading the sources of `pysims`; a module imported by name computed at run time is not found.
+- The patterns are the exception: they lie in the picture as compiled code
+  (`pysims/patterns/shelf.py`), and what *they* import is found and imported like the rest.
 - The image fits one WebAssembly, byte for byte. Versions are pinned in package-lock.json, and all
   files are addressed by content, so that no cache can mix two builds.
 - Two builds of the same sources are the same bytes: entropy and clocks are constants in Node

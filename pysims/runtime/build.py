@@ -31,8 +31,10 @@ MANIFEST_FORMAT = 1
 COMPANIONS = ("jinja2", "markupsafe")
 
 # Parts of pysims that run only while the site is built, relative to the package.
-NOT_SHIPPED = frozenset({"runtime", "widget/fence.py", "widget/embeds.py", "__main__.py"})
-NEVER_SHIPPED_SUFFIXES = frozenset({".pyc", ".pyi", ".so", ".pyd", ".c", ".typed"})
+NOT_SHIPPED = frozenset(
+    {"runtime", "numbers", "widget/fence.py", "widget/embeds.py", "__main__.py"}
+)
+NEVER_SHIPPED_SUFFIXES = frozenset({".pyc", ".pyi", ".so", ".pyd", ".c", ".typed", ".css"})
 
 # libdeflate's best level: 4 % smaller than zlib's, in three seconds (zopfli: the same in a minute).
 GZIP_LEVEL = 12
@@ -198,7 +200,8 @@ def write(out: Path, assets: list[Asset], scratch: Path, stamp: str) -> None:
             "sha256": asset.sha256,
             "script": {"path": script, "gzip": asset.suffix != ".bin"},
         }
-    manifest = make_manifest(files, scratch)
+    manifest = make_manifest(files, write_patterns(out, scratch / "shelf"), scratch)
+    names += manifest["patterns"].values()
     line = f"globalThis.__simManifest={json.dumps(manifest, separators=(',', ':'))};\n"
     page = (scratch / "page.js").read_text(encoding="utf-8")
     (out / "manifest.js").write_text(line, encoding="utf-8")
@@ -210,6 +213,23 @@ def write(out: Path, assets: list[Asset], scratch: Path, stamp: str) -> None:
     for path in out.iterdir():
         if path.name not in {*names, STAMP}:
             path.unlink()
+
+
+def write_patterns(out: Path, shelf: Path) -> dict[str, str]:
+    """Writes a script for each pattern, which leaves its code where downloads.js looks.
+
+    One form serves every place: scripts load from disk and in sandboxed frames too. Returns the
+    names of the files by pattern.
+    """
+    names = {}
+    for path in sorted(shelf.iterdir()):
+        packed = path.read_bytes()
+        text = base64.b64encode(deflate.gzip_compress(packed, GZIP_LEVEL))
+        name = f"{path.name}.{hashlib.sha256(packed).hexdigest()[:12]}.js"
+        line = b'(globalThis.__simFiles??={})["%s"]="%s";\n' % (name.encode(), text)
+        (out / name).write_bytes(line)
+        names[path.name] = name
+    return names
 
 
 def patcher() -> str:
@@ -226,7 +246,9 @@ def as_script(asset: Asset) -> bytes:
     return b'(globalThis.__simFiles??={})["%s"]="%s";\n' % (asset.path.encode(), text)
 
 
-def make_manifest(files: dict[str, dict[str, Any]], scratch: Path) -> dict[str, Any]:
+def make_manifest(
+    files: dict[str, dict[str, Any]], patterns: dict[str, str], scratch: Path
+) -> dict[str, Any]:
     """What the page needs to know: files by role, Pyodide's version, the hash of the heap."""
     facts = json.loads((scratch / "snapshot.json").read_text(encoding="utf-8"))
     return {
@@ -236,6 +258,7 @@ def make_manifest(files: dict[str, dict[str, Any]], scratch: Path) -> dict[str, 
         "heapSha256": facts["heapSha256"],
         "modules": facts["modules"],
         "files": files,
+        "patterns": patterns,
     }
 
 

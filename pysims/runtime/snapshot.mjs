@@ -1,7 +1,8 @@
 /* Makes the memory snapshot: `node snapshot.mjs STAGE OUT`.
  *
  * STAGE is a folder with the Python packages to bring along, as their sources. OUT receives
- * `snapshot.bin` (see browser/snapshot-format.js) and `snapshot.json`, what is known about it.
+ * `snapshot.bin` (see browser/snapshot-format.js), `snapshot.json`, what is known about it, and
+ * `shelf/`, the compiled code of each pattern, which is not in the picture.
  *
  * Theory of operation: three interpreters, one after the other.
  *
@@ -60,6 +61,13 @@ function copyIn(FS, from, to, wanted = () => true) {
   }
 }
 
+function copyOut(FS, from, to) {
+  fs.mkdirSync(to, { recursive: true });
+  for (const name of FS.readdir(from).filter((name) => !name.startsWith("."))) {
+    fs.writeFileSync(path.join(to, name), FS.readFile(`${from}/${name}`));
+  }
+}
+
 function copyWithinSandboxes(from, source, to, target) {
   to.mkdirTree(target);
   for (const name of from.readdir(source).sort()) {
@@ -83,7 +91,7 @@ async function record(stage) {
   const python = await start({});
   copyIn(python.FS, stage, SITE);
   const script = load(python, "record.py");
-  const json = python.runPython("record('/stdlib.zip', '/compiled')", { globals: script });
+  const json = python.runPython("record('/stdlib.zip', '/compiled', '/shelf')", { globals: script });
   return { ...JSON.parse(json), FS: python.FS };
 }
 
@@ -180,6 +188,7 @@ async function understudy(image, parts, stdlib) {
 
 async function main([stage, out]) {
   const recording = await record(stage);
+  copyOut(recording.FS, "/shelf", path.join(out, "shelf"));
   const { image, stdlib } = await sit(recording, stage, out);
   const parts = dissect(image);
   checkSize(parts.heap);

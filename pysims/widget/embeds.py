@@ -1,4 +1,7 @@
-"""Write pages without site chrome: `python -m pysims.widget.embeds` fills `docs/embed/`.
+"""Write what the site is built from: `python -m pysims.widget.embeds` fills `docs/`.
+
+In `docs/embed/` are pages without site chrome. In `docs/assets/scenes.css` are the styles of all
+scenes, one pattern after the other.
 
 There is `<pattern>.md` for every pattern and `<pattern>/<scenario>.md` for each of its stories.
 They are Markdown with one fence, so that whatever builds the site builds them too; they are made
@@ -10,9 +13,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
+from .. import patterns
 from ..patterns import load_pattern, pattern_ids
+
+STYLES = "/* Made from the scene.css of every pattern; see pysims/widget/embeds.py. */\n"
 
 PAGE = """---
 title: {title}
@@ -70,9 +77,20 @@ def write_embeds(folder: Path) -> list[Path]:
     return sorted(wanted)
 
 
+def write_styles(path: Path) -> None:
+    """Write the styles of every pattern's scene into one file."""
+    folder = Path(str(files(patterns)))
+    styles = [(folder / name / "scene.css").read_text("utf-8") for name in pattern_ids()]
+    text = "\n".join([STYLES, *styles])
+    if not path.exists() or path.read_text("utf-8") != text:
+        path.write_text(text, "utf-8")
+
+
 def main(arguments: list[str]) -> int:
-    """Write the pages into the folder that is given, `docs/embed` by default."""
-    for page in write_embeds(Path(arguments[0] if arguments else "docs/embed")):
+    """Write into the folder that is given, `docs` by default."""
+    docs = Path(arguments[0] if arguments else "docs")
+    write_styles(docs / "assets" / "scenes.css")
+    for page in write_embeds(docs / "embed"):
         print(page)
     return 0
 

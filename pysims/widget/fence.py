@@ -35,6 +35,17 @@ from .session import opened
 OWN = ("scenario", "seed", "id")
 
 
+def widget_id_of(
+    pattern_id: str,
+    scenario: str | None = None,
+    widget_id: str | None = None,
+    **rest: Any,  # noqa: ARG001  # takes what `widget_html` takes
+) -> str:
+    """The id of a widget in its page: the one that the author gave, or its pattern and story."""
+    story = load_pattern(pattern_id).scenario(scenario).id
+    return widget_id or f"{pattern_id}-{story}".replace("_", "-")
+
+
 def widget_html(
     pattern_id: str,
     scenario: str | None = None,
@@ -46,11 +57,9 @@ def widget_html(
 
     `ValueError` for a pattern, scenario, parameter or seed that is not allowed.
     """
-    pattern = load_pattern(pattern_id)
-    story = pattern.scenario(scenario).id
-    session = opened(
-        widget_id or f"{pattern_id}-{story}".replace("_", "-"), pattern_id, story, overrides, seed
-    )
+    story = load_pattern(pattern_id).scenario(scenario).id
+    element_id = widget_id_of(pattern_id, story, widget_id=widget_id)
+    session = opened(element_id, pattern_id, story, overrides, seed)
     attributes = {
         "id": session.id,
         "data-pattern": pattern_id,
@@ -111,11 +120,21 @@ def format_sim(
     language: str,  # noqa: ARG001
     class_name: str,  # noqa: ARG001
     options: dict[str, Any],
-    md: Any,  # noqa: ARG001
+    md: Any,
     **rest: Any,  # noqa: ARG001
 ) -> str:
     """Draw a fence (the interface of `pymdownx.superfences`); anything wrong stops the build."""
     try:
+        figures_of(md).add(widget_id_of(**options["arguments"]))
         return widget_html(**options["arguments"])
     except Exception as problem:
         raise SuperFencesException(f"sim fence: {problem}") from problem
+
+
+def figures_of(md: Any) -> set[str]:
+    """The ids of the widgets on the page that this `Markdown` converts.
+
+    Fences are drawn before any sentence is read, so a sentence knows all figures of its page.
+    """
+    found: set[str] = md.__dict__.setdefault("sim_figures", set())
+    return found

@@ -7,6 +7,7 @@ frame that is baked into the page must be the frame that the browser draws, byte
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -16,7 +17,8 @@ from markupsafe import Markup
 
 from ..kernel import Action, Choice, Invariant, Number, OneOf, Switch, Text, knobs_of
 from ..patterns import load_pattern, pattern_ids
-from .session import SPEEDS, Session, touched
+from ..patterns.shelf import SHELF
+from .session import SPEEDS, Session, goes_on, touched
 
 TRACE_AROUND = 40
 BUTTONS_MAX = 8
@@ -32,9 +34,25 @@ def decimal(value: float) -> str:
     return "0.0" if text == "-0.0" else text
 
 
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+YEAR_MS = 8_766 * HOUR_MS
+
+
 def clock(time_ms: int) -> str:
-    """A time for people: "1.25 s", "800 ms"."""
-    return f"{time_ms / 1000:.2f} s" if time_ms >= 1000 or time_ms == 0 else f"{time_ms} ms"
+    """A time for people: "800 ms", "1.25 s", "2 h 05 min", "3 d 04 h", "29 y 351 d".
+
+    Below an hour the parts are seconds; a year has 365.25 days.
+    """
+    if 0 < time_ms < 1_000:
+        return f"{time_ms} ms"
+    if time_ms < HOUR_MS:
+        return f"{time_ms / 1_000:.2f} s"
+    if time_ms < DAY_MS:
+        return f"{time_ms // HOUR_MS} h {time_ms % HOUR_MS // 60_000:02d} min"
+    if time_ms < YEAR_MS:
+        return f"{time_ms // DAY_MS} d {time_ms % DAY_MS // HOUR_MS:02d} h"
+    return f"{time_ms // YEAR_MS} y {time_ms % YEAR_MS // DAY_MS} d"
 
 
 def source_of(name: str) -> str:
@@ -61,14 +79,20 @@ def environment() -> Environment:
     return env
 
 
+@cache
 def scene_template(pattern_id: str) -> Template:
-    return environment().get_template(f"{pattern_id}/scene.svg.jinja")
+    """The template of a pattern's scene; it may have been compiled when the runtime was built."""
+    env, code = environment(), SHELF.scene(pattern_id)
+    if code is None:
+        return env.get_template(f"{pattern_id}/scene.svg.jinja")
+    return env.template_class.from_code(env, code, env.make_globals(None))
 
 
 def compile_all() -> None:
-    """Load every pattern and compile every template, so that nothing is read from a file later."""
-    for part in ("widget", "front", "settings", "field"):
+    """Load and compile all that is not compiled yet, so that nothing is read from a file later."""
+    for part in ("widget", "front", "settings", "field", "line"):
         environment().get_template(f"widget/{part}.html.jinja")
+    environment().get_template("widget/parts.svg.jinja")
     for pattern_id in pattern_ids():
         load_pattern(pattern_id)
         scene_template(pattern_id)
@@ -103,11 +127,17 @@ def control(name: str, kind: Any, value: Any, state: Any) -> dict[str, Any]:
     raise TypeError(f"no control for {kind!r}")
 
 
-def action_of(action: Action, state: Any) -> dict[str, Any]:
-    """An action as a form; one that only asks 'which one' of a few becomes a row of buttons."""
+def action_of(action: Action, state: Any, filled: Mapping[str, Any]) -> dict[str, Any]:
+    """An action as a form; one that only asks 'which one' of a few becomes a row of buttons.
+
+    `filled` is what the reader filled in last.
+    """
     knobs = knobs_of(action.event)
     blank = action.event()
-    controls = [control(name, kind, getattr(blank, name), state) for name, kind in knobs.items()]
+    controls = [
+        control(name, kind, filled_in(kind, filled.get(name), getattr(blank, name)), state)
+        for name, kind in knobs.items()
+    ]
     few = (
         len(knobs) == 1
         and isinstance(next(iter(knobs.values())), OneOf)
@@ -120,7 +150,19 @@ def action_of(action: Action, state: Any) -> dict[str, Any]:
         "available": action.available(state),
         "controls": controls,
         "buttons": few,
+        # Where there is nothing to choose from, the action waits until there is.
+        "nothing": any(c["kind"] == "choice" and not c["choices"] for c in controls),
     }
+
+
+def filled_in(kind: Any, text: Any, default: Any) -> Any:
+    """The value that a form's field shows: what the reader filled in, if it was allowed."""
+    if not isinstance(text, str):
+        return default if text is None else text
+    try:
+        return kind.parse("", text)
+    except ValueError:
+        return default
 
 
 def shown(light: Invariant, state: Any) -> str:
@@ -138,19 +180,49 @@ def sentence(session: Session, index: int) -> str:
     return session.pattern.describe(before, event, after)
 
 
-def trace(session: Session) -> list[dict[str, Any]]:
-    """The instants around the one on show, for the list."""
+# The lines of the trace that were drawn, by widget, index and time, each with the change that it
+# tells: describing and drawing eighty of them for every frame would take longer than all the rest.
+_lines: dict[tuple[str, int, int], tuple[tuple[Any, Any, Any], Markup]] = {}
+LINES_MAX = 20_000
+
+
+def line(session: Session, index: int, current: bool) -> Markup:
+    """One line of the trace."""
+    template = environment().get_template("widget/line.html.jinja")
+    html = template.render(
+        id=session.id,
+        index=index,
+        time=clock(session.history.time_ms(index)),
+        sentence=sentence(session, index),
+        current=current,
+    )
+    return Markup(html)  # noqa: S704  # a template with autoescape made it
+
+
+def kept_line(session: Session, index: int) -> Markup:
+    """A line that is not the current one, drawn anew only if it tells something else."""
+    state = session.history[0].state
+    change = session.history.change(index) if index else (state, None, state)
+    key = (session.id, index, session.history.time_ms(index))
+    kept = _lines.get(key)
+    if kept and all(old is new for old, new in zip(kept[0], change, strict=True)):
+        return kept[1]
+    if len(_lines) >= LINES_MAX:
+        _lines.clear()
+    drawn = line(session, index, current=False)
+    _lines[key] = (change, drawn)
+    return drawn
+
+
+def trace(session: Session) -> Markup:
+    """The list of the instants around the one on show."""
     low = max(0, session.at - TRACE_AROUND)
     high = min(len(session.history), session.at + TRACE_AROUND + 1)
-    return [
-        {
-            "index": i,
-            "time": clock(session.history.time_ms(i)),
-            "sentence": sentence(session, i),
-            "current": i == session.at,
-        }
+    lines = [
+        line(session, i, current=True) if i == session.at else kept_line(session, i)
         for i in range(low, high)
     ]
+    return Markup('<ol class="sim-trace">{}</ol>').format(Markup("").join(lines))
 
 
 @lru_cache(maxsize=32)
@@ -197,7 +269,11 @@ def frame(session: Session) -> str:
             says=sentence(session, session.at),
             front=front,
             settings=settings,
-            actions=[action_of(action, state) for action in pattern.actions],
+            actions=[
+                action_of(action, state, session.filled.get(action.event.__name__, {}))
+                for action in pattern.actions
+            ],
+            goes_on=goes_on(session),
             lights=[
                 {"name": light.name, "why": light.why, "shows": shown(light, state)}
                 for light in pattern.invariants

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ..kernel import (
@@ -31,12 +31,28 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 # The clock in the corner moves at least this often while a run plays.
 TICK_MS = 200
 LIMIT = 20_000
+# One search tries so many seeds, or so many events, whichever is first: a few seconds at most.
+SEARCH_SEEDS = 25
+SEARCH_EVENTS = 12_000
 SCRIPT_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """What the page's author chose: the scenario, parameters by name, and the seed, if he did."""
+
+    scenario: str
+    overrides: Mapping[str, Any]
+    seed: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """`at` is the index of the instant on show; `now_ms` the time on the widget's clock."""
+    """`at` is the index of the instant on show; `now_ms` the time on the widget's clock.
+
+    `home` is where the page began. `filled` are the arguments that the reader gave an action last,
+    by the action's name, so that its form comes back as he left it.
+    """
 
     id: str
     pattern: Pattern
@@ -49,9 +65,11 @@ class Session:
     history: History[Any]
     at: int
     now_ms: int
+    home: Home
     playing: bool = False
     speed: float = 1.0
     message: str = ""
+    filled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def sim(self) -> Any:
@@ -93,6 +111,7 @@ def opened(
         history,
         history.index_at(shown),
         shown,
+        Home(scenario.id, given, seed),
     )
 
 
@@ -113,12 +132,42 @@ def seek(session: Session, index: int) -> Session:
     return replace(session, at=at, now_ms=now_ms, playing=False)
 
 
+def changes(session: Session, index: int) -> bool:
+    """Whether instant `index` differs from the one before; an alarm out of date changes nothing."""
+    before, _, after = session.history.change(index)
+    return before is not after
+
+
 def step(session: Session) -> Session:
-    return seek(session, session.at + 1)
+    """The next instant in which something is different; past the end, the run goes on."""
+    if session.at == len(session.history) - 1:
+        session = longer(session)
+    at = min(session.at + 1, len(session.history) - 1)
+    while at < len(session.history) - 1 and not changes(session, at):
+        at += 1
+    return seek(session, at)
 
 
 def back(session: Session) -> Session:
-    return seek(session, session.at - 1)
+    """The last instant before this one in which something was different."""
+    at = session.at
+    while at > 1 and not changes(session, at):
+        at -= 1
+    return seek(session, at - 1)
+
+
+def goes_on(session: Session) -> bool:
+    """Whether anything is pending at the end of the run."""
+    return bool(session.history[-1].queue)
+
+
+def longer(session: Session) -> Session:
+    """The run, half as long again as its story; as it is if nothing is pending."""
+    if not goes_on(session):
+        return session
+    until_ms = session.until_ms + max(1, session.scenario.until_ms // 2)
+    more = run_until(session.history[-1], until_ms, LIMIT, len(session.history) - 1)
+    return replace(session, until_ms=until_ms, history=session.history.extended(more))
 
 
 def to_start(session: Session) -> Session:
@@ -130,9 +179,9 @@ def to_end(session: Session) -> Session:
 
 
 def play(session: Session) -> Session:
-    """Let the clock run; when nothing is to come any more, run from the start again."""
+    """Let the clock run; at its end the run goes on, or starts again if nothing is to come."""
     if session.at == len(session.history) - 1:
-        session = to_start(session)
+        session = longer(session) if goes_on(session) else to_start(session)
     return replace(session, playing=True)
 
 
@@ -176,7 +225,7 @@ def wait_ms(session: Session) -> int | None:
 
 def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
     """The reader does something now; what was to come after this moment is run anew."""
-    event: Any = build(session.pattern.action(action).event, arguments)
+    event: Any = build(session.pattern.action(action).event, arguments, for_reader=True)
     if len(session.script) >= SCRIPT_MAX:
         raise ValueError(f"a run takes at most {SCRIPT_MAX} actions, reset it to act again")
     now_ms = session.now_ms
@@ -192,6 +241,7 @@ def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
         history=history,
         at=history.index_at(now_ms),
         playing=session.playing and len(history) - 1 > history.index_at(now_ms),
+        filled={**session.filled, action: dict(arguments)},
     )
 
 
@@ -220,7 +270,7 @@ def set_param(session: Session, name: str, value: Any, position: Any = None) -> 
     if position is not None and isinstance(kind, Number):
         changed: dict[str, Any] = {name: kind.at(int(position))}
     else:
-        changed = {name: kind.parse(name, str(value))}
+        changed = {name: kind.parse(f"“{kind.label}”", str(value))}
     return rerun(session, replace(session.params, **changed), session.seed)
 
 
@@ -232,6 +282,38 @@ def set_seed(session: Session, value: str) -> Session:
     return rerun(session, session.params, seed)
 
 
+def search(session: Session) -> Session:
+    """Try the next seeds for the same script, until one violates an invariant; show that moment.
+
+    The seed stays at the last one tried, so that searching again goes on from there.
+    """
+    events, first = 0, session.seed + 1
+    seed, history, found = session.seed, session.history, None
+    for seed in range(first, min(first + SEARCH_SEEDS, 2**32)):
+        start = begin(session.pattern, session.params, seed)
+        history = run_script(start, session.script, session.until_ms, LIMIT)
+        found = first_violation(session.pattern, history)
+        events += len(history)
+        if found or events > SEARCH_EVENTS:
+            break
+    tried = replace(session, seed=seed, history=history)
+    if found:
+        light, at = found
+        says = f"Seed {seed}: “{light}” is violated at {history.time_ms(at)} ms."
+        return replace(seek(tried, at), message=says)
+    says = f"Seeds {first} to {seed}: every light holds. Search again to try the next ones."
+    return replace(to_end(tried), message=says)
+
+
+def first_violation(pattern: Pattern, history: History[Any]) -> tuple[str, int] | None:
+    """The first invariant that a run violates, and the index of the instant; or `None`."""
+    for index, state in enumerate(history.states()):
+        for light in pattern.invariants:
+            if light.promised(state) and not light.holds(state):
+                return light.name, index
+    return None
+
+
 def set_speed(session: Session, value: str) -> Session:
     if value not in map(str, SPEEDS):
         raise ValueError(f"speed must be one of {SPEEDS}, got {value[:20]!r}")
@@ -239,15 +321,22 @@ def set_speed(session: Session, value: str) -> Session:
 
 
 def set_scenario(session: Session, value: str) -> Session:
-    """Another story, as it was written; the speed stays."""
+    """Another story, as it was written; the speed stays, and so does the page's own story."""
     fresh = opened(session.id, session.pattern.id, value)
-    return replace(fresh, speed=session.speed)
+    return replace(fresh, speed=session.speed, home=session.home)
 
 
 def reset(session: Session) -> Session:
-    """Back to what the page's author chose, at the moment that the page showed first."""
-    story = session.scenario.id
-    return opened(session.id, session.pattern.id, story, session.overrides)
+    """Back to how the story was at first, and from there to the story that the page shows."""
+    home = session.home
+    theirs = opened(session.id, session.pattern.id, home.scenario, home.overrides, home.seed)
+    if session.scenario.id == home.scenario:
+        return theirs
+    fresh = opened(session.id, session.pattern.id, session.scenario.id)
+    where = (fresh.at, fresh.seed, fresh.until_ms)
+    if (session.at, session.seed, session.until_ms) == where and not touched(session):
+        return theirs
+    return replace(fresh, home=home)
 
 
 # --- Commands from outside ------------------------------------------------------------------------
@@ -261,6 +350,7 @@ PLAIN: Mapping[str, Callable[[Session], Session]] = {
     "pause": pause,
     "toggle": toggle,
     "reset": reset,
+    "search": search,
     "show": lambda session: session,
 }
 WITH_VALUE: Mapping[str, Callable[[Session, str], Session]] = {
@@ -299,6 +389,7 @@ def saved(session: Session) -> dict[str, Any]:
         "id": session.id,
         "pattern": session.pattern.id,
         "scenario": session.scenario.id,
+        "home": asdict(session.home),
         "overrides": dict(session.overrides),
         "params": {f.name: getattr(session.params, f.name) for f in fields(session.params)},
         "seed": session.seed,
@@ -310,6 +401,7 @@ def saved(session: Session) -> dict[str, Any]:
         "at": session.at,
         "now_ms": session.now_ms,
         "speed": session.speed,
+        "filled": {name: dict(given) for name, given in session.filled.items()},
     }
 
 
@@ -324,7 +416,11 @@ def restored(plain: Mapping[str, Any]) -> Session:
     )
     if len(script) > SCRIPT_MAX:
         raise ValueError(f"a run takes at most {SCRIPT_MAX} actions, got {len(script)}")
-    ready = replace(fresh, script=script, until_ms=int(plain["until_ms"]))
+    home = Home(**plain["home"])
+    fresh.pattern.scenario(home.scenario)
+    ready = replace(
+        fresh, script=script, until_ms=int(plain["until_ms"]), home=home, filled=plain["filled"]
+    )
     params: Any = build(fresh.pattern.params, plain["params"])
     ready = rerun(ready, params, int(plain["seed"]))
     ready = seek(ready, int(plain["at"]))

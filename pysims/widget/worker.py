@@ -1,7 +1,8 @@
 """What the browser calls: text in, text out. The only module that knows that there is a browser.
 
-It is imported while the memory snapshot is made, so importing it loads every pattern and compiles
-every template: afterwards there is no file system to read from.
+It is imported while the memory snapshot is made, so importing it compiles every template that is
+not compiled yet: afterwards there is no file system to read from. The page brings the code of a
+pattern before it first opens it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from ..kernel import RunLimit, digest_of
 from ..patterns import load_pattern, pattern_ids
+from ..patterns.shelf import SHELF, unwrapped
 from .render import compile_all, frame
 from .session import Session, command, opened, restored, saved, wait_ms
 
@@ -22,6 +24,7 @@ __all__ = ["dispatch"]
 compile_all()
 
 SESSIONS: dict[str, Session] = {}
+LOADED: set[str] = set()
 
 
 def answer(session: Session, **more: Any) -> dict[str, Any]:
@@ -55,20 +58,36 @@ def open_session(message: dict[str, Any]) -> Session:
     )
 
 
+def open_for_good(message: dict[str, Any]) -> Session:
+    """Open a session; a pattern that is imported for it leaves the garbage collector's sight.
+
+    What was imported lives as long as the worker. Searches for garbage while it is imported find
+    none, and one among all that is there would take longer than drawing a frame.
+    """
+    gc.disable()
+    try:
+        session = open_session(message)
+        if session.pattern.id not in LOADED:
+            LOADED.add(session.pattern.id)
+            gc.freeze()
+        return session
+    finally:
+        gc.enable()
+
+
 def handle(message: dict[str, Any]) -> dict[str, Any]:
     """Carry out one message; a refusal is a sentence in the picture, and the run stays."""
     widget, do = str(message.get("id", "")), message.get("do")
+    if do == "shelve":
+        SHELF.put(str(message["pattern"]), unwrapped(message["code"]))
     if do == "close":
         SESSIONS.pop(widget, None)
+    if do in ("shelve", "close"):
         return {"id": widget}
     if do == "catalog":
         return {"patterns": catalog()}
     if do == "open":
-        if not SESSIONS:
-            # What was imported lives as long as the worker. A search for garbage among it would
-            # take longer than drawing a frame.
-            gc.freeze()
-        SESSIONS[widget] = open_session(message)
+        SESSIONS[widget] = open_for_good(message)
         return answer(SESSIONS[widget])
     if widget not in SESSIONS:
         raise ValueError(f"there is no widget {widget[:40]!r} here")
@@ -78,7 +97,8 @@ def handle(message: dict[str, Any]) -> dict[str, Any]:
     try:
         changed = command(session, message)
     except (ValueError, RunLimit) as problem:
-        return answer(replace(session, playing=False, message=f"{problem}."))
+        refusal = replace(session, playing=False, message=f"{problem}.")
+        return answer(refusal, refused=True)
     reply = answer(changed)
     SESSIONS[widget] = changed
     return reply

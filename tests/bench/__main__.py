@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.bench import kernel, startup, widget
+from tests.bench import events, kernel, startup, widget
 
 STARTUP_ROUNDS = 9
 
@@ -15,13 +15,16 @@ def main() -> None:
     start = startup.measure(STARTUP_ROUNDS)
     clicks = widget.measure()
     speed = kernel.measure()
+    raft = events.measure()
     if "--json" in sys.argv:
-        print(json.dumps({"startup": start, "click_to_picture": clicks, "kernel": speed}))
+        found = {"startup": start, "click_to_picture": clicks, "kernel": speed, "raft": raft}
+        print(json.dumps(found))
         return
     print(f"Start-up over HTTP, Chromium, against bare loadPyodide, median of {STARTUP_ROUNDS}:")
     print(startup.table(start))
     widget.show(clicks)
     kernel.show(speed)
+    events.show(raft)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,10 @@ const done = (ready_ms) => setTimeout(() => {
   window.done = { ready_ms, longest_task_ms: Math.max(...tasks) };
 }, 100);
 """
-OURS = "simRuntime.start().then(() => done(performance.now()));"
+# The largest pattern's code is part of what a first widget takes.
+OURS = """Promise.all([simRuntime.start(), simRuntime.pattern("distributed_rate_limiter")])
+  .then(() => done(performance.now()));
+"""
 BARE = """import { loadPyodide } from "./pyodide/pyodide.mjs";
 await loadPyodide();
 done(performance.now());

@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Frame,
+    Page,
+    Playwright,
+    sync_playwright,
+)
 
+from pysims.kernel import Pattern
 from tests.browsers import chromium_path
 from tests.drivers.server import serving
 
@@ -33,6 +41,26 @@ ARGUMENTS = [
 
 # GitHub Pages compresses text, lets any origin read, and isolates nothing (no COOP, no COEP).
 CORS = {"Access-Control-Allow-Origin": "*"}
+
+
+AXE = ROOT / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
+
+BLOG = """<!doctype html><meta charset="utf-8"><title>A blog</title>
+<link rel="icon" href="data:,">
+<p>Before the widget.</p>
+<iframe title="Jump hash" src="{src}" {attributes} style="width: 100%; border: 0"></iframe>
+<script>
+  window.told = [];
+  addEventListener("message", (event) => {{
+    if (event.data?.source !== "survive-chaos") return;
+    told.push({{...event.data, origin: event.origin}});
+    if (event.data.type === "resize") {{
+      document.querySelector("iframe").style.height = event.data.height + "px";
+    }}
+  }});
+</script>"""
+
+SANDBOXES = {"plain": "", "sandboxed": 'sandbox="allow-scripts"'}
 
 
 @dataclass
@@ -135,3 +163,58 @@ def ask(widget: Any, message: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = widget.evaluate("(element, m) => element.ask(m)", message)
     assert "error" not in answer, json.dumps(answer)
     return answer
+
+
+def runs_in(widget: Any, pattern: Pattern) -> Iterator[tuple[str, str]]:
+    """Digest and first frame of each story of the pattern, from the worker of this page."""
+    for scenario in pattern.scenarios:
+        name = element_of(pattern.id, scenario.id)
+        story = {"pattern": pattern.id, "scenario": scenario.id}
+        frame = ask(widget, {"do": "open", "id": name, **story})["html"]
+        yield ask(widget, {"do": "digest", "id": name})["digest"], frame
+
+
+@pytest.fixture
+def blog(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    folder = tmp_path / "blog"
+    folder.mkdir()
+    with serving(folder, prefix=PREFIX) as server:
+        yield folder, f"http://blog.example:{server.port}"
+
+
+def visit(page: Page, blog: tuple[Path, str], src: str, attributes: str = "") -> Frame:
+    folder, origin = blog
+    (folder / "post.html").write_text(BLOG.format(src=src, attributes=attributes), "utf-8")
+    page.goto(f"{origin}{PREFIX}post.html")
+    frame = page.frames[1]
+    frame.wait_for_load_state()
+    return frame
+
+
+def element_of(pattern_id: str, scenario: str) -> str:
+    """The id of a figure in a page."""
+    return f"{pattern_id}-{scenario}".replace("_", "-")
+
+
+def unfold(widget: Any) -> None:
+    """Open every panel."""
+    for panel in widget.locator("details").all():
+        panel.evaluate("e => { e.open = true; }")
+
+
+def violations(page: Page) -> list[str]:
+    page.evaluate(AXE.read_text("utf-8"))
+    found: list[dict[str, Any]] = page.evaluate(
+        "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)"
+    )
+    return [f"{rule['id']}: {rule['help']} ({rule['nodes'][0]['html'][:160]})" for rule in found]
+
+
+def too_small(widget: Any) -> list[str]:
+    """The controls of a widget that a finger could miss: below 24 px."""
+    found: list[str] = widget.evaluate(
+        """w => [...w.querySelectorAll('button, select, input, summary')]
+          .map(e => [e.id || e.textContent.trim(), e.getBoundingClientRect()])
+          .filter(([, r]) => r.width < 24 || r.height < 24).map(([name]) => name)"""
+    )
+    return found

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Frame, Page, Playwright, expect
+from playwright.sync_api import BrowserContext, Playwright, expect
 
 import pysims
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE, Watch, ask, ready
+from pysims.kernel import Pattern
+from tests.browser.conftest import (
+    ARGUMENTS,
+    PREFIX,
+    SANDBOXES,
+    SITE,
+    Watch,
+    ask,
+    element_of,
+    ready,
+    runs_in,
+    visit,
+)
 from tests.browsers import chromium_path
-from tests.catalog import PATTERNS, STORIES, STORY_IDS
+from tests.catalog import PATTERNS
 from tests.drivers.server import serving
 
 JUMP = "hash-ring-jump"
-
-BLOG = """<!doctype html><meta charset="utf-8"><title>A blog</title>
-<link rel="icon" href="data:,">
-<p>Before the widget.</p>
-<iframe title="Jump hash" src="{src}" {attributes} style="width: 100%; border: 0"></iframe>
-<script>
-  window.told = [];
-  addEventListener("message", (event) => {{
-    if (event.data?.source !== "survive-chaos") return;
-    told.push({{...event.data, origin: event.origin}});
-    if (event.data.type === "resize") {{
-      document.querySelector("iframe").style.height = event.data.height + "px";
-    }}
-  }});
-</script>"""
 
 
 def works(frame: Any, digest_of: tuple[str, str] = ("hash_ring", "jump")) -> None:
@@ -60,24 +58,28 @@ def test_from_disk_the_chapter_lives(from_disk: Watch, disk: Path) -> None:
     works(from_disk.page)
 
 
-@pytest.mark.parametrize(("pattern", "scenario"), STORIES, ids=STORY_IDS)
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.id)
 def test_from_disk_every_scenario_is_the_same_run(
-    from_disk: Watch, disk: Path, pattern: Any, scenario: Any
+    from_disk: Watch, disk: Path, pattern: Pattern
 ) -> None:
     page = from_disk.page
-    page.goto((disk / "embed" / pattern.id / f"{scenario.id}.html").as_uri())
-    widget = ready(page, f"{pattern.id}-{scenario.id}".replace("_", "-"))
-    assert ask(widget, {"do": "digest"})["digest"] == pysims.run(pattern.id, scenario.id).digest
+    page.goto((disk / "embed" / f"{pattern.id}.html").as_uri())
+    widget = ready(page, element_of(pattern.id, pattern.scenarios[0].id))
+    digests = [digest for digest, _ in runs_in(widget, pattern)]
+    assert digests == [pysims.run(pattern.id, story.id).digest for story in pattern.scenarios]
 
 
 def test_the_restored_heap_is_whole(from_disk: Watch, disk: Path) -> None:
-    """Byte for byte the photographed memory, and every pattern of the house in it."""
+    """Byte for byte the photographed memory; the page's pattern came to it, others could."""
     page = from_disk.page
     page.goto((disk / "embed" / "hash_ring.html").as_uri())
     widget = ready(page, "hash-ring-ring-kill")
+    ring = next(pattern for pattern in PATTERNS if pattern.id == "hash_ring")
     assert ask(widget, {"do": "catalog"})["patterns"] == {
-        pattern.id: [scenario.id for scenario in pattern.scenarios] for pattern in PATTERNS
+        "hash_ring": [scenario.id for scenario in ring.scenarios]
     }
+    known = page.evaluate("Object.keys(__simManifest.patterns)")
+    assert known == [pattern.id for pattern in PATTERNS]
     heap = page.evaluate(
         """simRuntime.start({digestHeap: true})
           .then((runtime) => runtime.heapDigest().finally(() => runtime.terminate()))"""
@@ -91,31 +93,19 @@ def test_from_disk_one_finds_words_and_follows_links(from_disk: Watch, disk: Pat
     page.goto((disk / "index.html").as_uri())
     page.get_by_role("link", name="Consistent hashing").first.click()
     page.wait_for_url("**/consistent-hashing.html")
-    page.locator(".md-search__input").fill("rendezvous")
-    expect(page.locator(".md-search-result__item").first).to_be_visible(timeout=10_000)
+    found = page.locator(".md-search-result__item").first
+    field = page.locator(".md-search__input")
+    # What is typed before Material listens, or before its index is there, gets no answer.
+    for _ in range(20):
+        field.fill("rendezvou")
+        field.press("s")
+        with suppress(AssertionError):
+            expect(found).to_be_visible(timeout=2_000)
+            break
+    expect(found).to_be_visible()
 
 
 # --- In a page of another site --------------------------------------------------------------------
-
-
-@pytest.fixture
-def blog(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    folder = tmp_path / "blog"
-    folder.mkdir()
-    with serving(folder, prefix=PREFIX) as server:
-        yield folder, f"http://blog.example:{server.port}"
-
-
-def visit(page: Page, blog: tuple[Path, str], src: str, attributes: str = "") -> Frame:
-    folder, origin = blog
-    (folder / "post.html").write_text(BLOG.format(src=src, attributes=attributes), "utf-8")
-    page.goto(f"{origin}{PREFIX}post.html")
-    frame = page.frames[1]
-    frame.wait_for_load_state()
-    return frame
-
-
-SANDBOXES = {"plain": "", "sandboxed": 'sandbox="allow-scripts"'}
 
 
 @pytest.mark.parametrize("sandbox", SANDBOXES)

@@ -7,22 +7,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import ROOT, SHOTS, ready
+from tests.browser.conftest import SHOTS, ready, too_small, unfold, violations
 
-AXE = ROOT / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = {
     "home": ("index.html", "hash-ring-ring-kill"),
     "chapter": ("consistent-hashing.html", "hash-ring-modulo-kill"),
     "embed": ("embed/hash_ring.html", "hash-ring-ring-kill"),
 }
-
-
-def violations(page: Page) -> list[str]:
-    page.evaluate(AXE.read_text("utf-8"))
-    found: list[dict[str, Any]] = page.evaluate(
-        "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)"
-    )
-    return [f"{rule['id']}: {rule['help']} ({rule['nodes'][0]['html'][:160]})" for rule in found]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -33,8 +24,7 @@ def test_axe_finds_nothing(browser: Browser, address: str, name: str, scheme: An
     page = context.new_page()
     page.goto(address + path)
     widget = ready(page, widget_id)
-    for panel in widget.locator("details").all():
-        panel.evaluate("e => { e.open = true; }")
+    unfold(widget)
     assert violations(page) == []
     widget.get_by_role("button", name="Play").click()
     expect(widget.get_by_role("button", name="Pause")).to_be_visible()
@@ -72,14 +62,8 @@ def test_targets_are_large_enough(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     page.goto(address + "embed/hash_ring/jump.html")
     widget = ready(page, "hash-ring-jump")
-    for panel in widget.locator("details").all():
-        panel.evaluate("e => { e.open = true; }")
-    small = widget.evaluate(
-        """w => [...w.querySelectorAll('button, select, input, summary')]
-          .map(e => [e.id || e.textContent.trim(), e.getBoundingClientRect()])
-          .filter(([, r]) => r.width < 24 || r.height < 24).map(([name]) => name)"""
-    )
-    assert small == []
+    unfold(widget)
+    assert too_small(widget) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

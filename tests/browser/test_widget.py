@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import pysims
+from pysims.kernel import Pattern
 from pysims.widget.fence import widget_html
-from tests.browser.conftest import SITE, Watch, ask, ready
-from tests.catalog import STORIES, STORY_IDS
+from tests.browser.conftest import SITE, Watch, element_of, ready, runs_in
+from tests.catalog import PATTERNS
 
 CHAPTER = "consistent-hashing.html"
 RING = "hash-ring-ring-kill"
@@ -98,18 +99,18 @@ def test_progress_is_shown_in_bytes(page: Page, address: str) -> None:
 # --- The same run and the same picture ------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("pattern", "scenario"), STORIES, ids=STORY_IDS)
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.id)
 def test_the_browser_computes_the_same_run_and_draws_the_same_frame(
-    page: Page, address: str, pattern: Any, scenario: Any
+    page: Page, address: str, pattern: Pattern
 ) -> None:
-    page.goto(address + embed(pattern, scenario))
-    widget_id = f"{pattern.id}-{scenario.id}".replace("_", "-")
-    widget = ready(page, widget_id)
-    assert ask(widget, {"do": "digest"})["digest"] == pysims.run(pattern.id, scenario.id).digest
-    html = ask(widget, {"do": "show"})["html"]
-    baked = (SITE / embed(pattern, scenario)).read_text("utf-8")
-    assert f">{html}</sim-widget>" in baked
-    assert html in widget_html(pattern.id, scenario.id)
+    first = pattern.scenarios[0]
+    page.goto(address + embed(pattern, first))
+    widget = ready(page, element_of(pattern.id, first.id))
+    for scenario, (digest, html) in zip(pattern.scenarios, runs_in(widget, pattern), strict=True):
+        assert digest == pysims.run(pattern.id, scenario.id).digest
+        baked = (SITE / embed(pattern, scenario)).read_text("utf-8")
+        assert f">{html}</sim-widget>" in baked
+        assert html in widget_html(pattern.id, scenario.id)
 
 
 # --- Every control, by mouse ----------------------------------------------------------------------
@@ -164,15 +165,17 @@ def test_the_scrubber_by_keyboard_and_by_a_click_on_its_track(jump: Any) -> None
 
 def test_playing_speed_and_pause(jump: Any) -> None:
     jump.get_by_label("To the start").click()
-    jump.get_by_label("Speed", exact=True).select_option("4.0")
+    # Slowly, so that there is time to press Pause before the story is over.
+    jump.get_by_label("Speed", exact=True).select_option("0.5")
     jump.get_by_role("button", name="Play").click()
-    expect(says(jump)).to_contain_text("D died", timeout=3_000)
+    expect(says(jump)).to_contain_text("D died", timeout=30_000)
     jump.get_by_role("button", name="Pause").click()
+    jump.get_by_label("Speed", exact=True).select_option("4.0")
     clock = jump.locator(".sim-clock").inner_text()
     jump.page.wait_for_timeout(500)
     assert jump.locator(".sim-clock").inner_text() == clock
     jump.get_by_role("button", name="Play").click()
-    expect(jump.get_by_role("button", name="Play")).to_be_visible(timeout=5_000)
+    expect(jump.get_by_role("button", name="Play")).to_be_visible(timeout=30_000)
     expect(jump.locator(".sim-clock")).to_contain_text("8.00 s")
 
 
@@ -215,9 +218,10 @@ def test_bad_input_is_a_sentence_and_the_run_stays(jump: Any) -> None:
     jump.get_by_label("Servers at the start, exactly").fill("99")
     jump.get_by_label("Servers at the start, exactly").press("Enter")
     expect(jump.locator(".sim-message")).to_have_text(
-        "servers must be an integer from 1 to 20, got 99."
+        "“Servers at the start” must be an integer from 1 to 20, got 99."
     )
     assert says(jump).inner_text() == before
+    expect(jump.get_by_label("Servers at the start, exactly")).to_have_value("4")
     jump.get_by_label("Step back").click()
     expect(jump.locator(".sim-message")).to_have_text("")
 

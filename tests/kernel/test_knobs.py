@@ -70,3 +70,11 @@ def test_a_slider_reaches_both_ends_and_its_own_value() -> None:
             assert kind.at(kind.position(getattr(Knobs(), name))) == pytest.approx(
                 getattr(Knobs(), name), rel=0.05
             )
+
+
+def test_an_integer_keeps_to_its_steps() -> None:
+    odd = Number("Servers", 3, 7, step=2)
+    assert [odd.at(position) for position in range(odd.positions + 1)] == [3, 5, 7]
+    assert odd.check("servers", 5) == 5
+    with pytest.raises(ValueError, match="servers must be an integer from 3 to 7 in steps of 2"):
+        odd.check("servers", 4)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pysims.patterns.shelf import unwrapped
 from pysims.runtime import build as building
 from pysims.runtime.build import BuildError, build
 from tests.runtime.conftest import write_package
@@ -80,6 +81,19 @@ def test_files_are_named_by_their_content(built: Path) -> None:
         assert match
         assert file["sha256"] == digest
         assert digest.startswith(match[1])
+
+
+def test_every_pattern_has_a_script_of_its_own(tmp_path: Path) -> None:
+    shelf, out = tmp_path / "shelf", tmp_path / "out"
+    for folder in (shelf, out):
+        folder.mkdir()
+    (shelf / "raft").write_bytes(b"compiled code")
+    names = building.write_patterns(out, shelf)
+    assert list(names) == ["raft"]
+    assert hashlib.sha256(b"compiled code").hexdigest().startswith(names["raft"].split(".")[1])
+    script = (out / names["raft"]).read_text("ascii")
+    assert f'["{names["raft"]}"]' in script
+    assert unwrapped(script.split('"')[3]) == b"compiled code"
 
 
 def test_what_is_only_for_the_site_stays_behind(specimen: Path, tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import markdown
 import pytest
 from pymdownx.superfences import SuperFencesException
 
-from pysims import load_pattern
+from pysims import load_pattern, pattern_ids
 from pysims.widget.embeds import write_embeds
 from pysims.widget.fence import format_sim, validate_sim, widget_html
+
+KNOWN = ", ".join(pattern_ids())
 
 
 def convert(text: str) -> str:
@@ -50,8 +52,8 @@ def test_parameters_and_seed_reach_the_run_and_the_page() -> None:
 @pytest.mark.parametrize(
     ("header", "sentence"),
     [
-        ("no_such_pattern", "a sim fence names one pattern (hash_ring), got: no_such_pattern"),
-        ("", "a sim fence names one pattern (hash_ring), got: "),
+        ("no_such_pattern", f"a sim fence names one pattern ({KNOWN}), got: no_such_pattern"),
+        ("", f"a sim fence names one pattern ({KNOWN}), got: "),
         ('hash_ring scenario="no"', "hash_ring has no scenario 'no', it has: ring-kill"),
         ('hash_ring keys="5"', "keys must be an integer from 10 to 10000, got 5"),
         ('hash_ring color="red"', "Params has no 'color', it has: strategy"),
@@ -72,7 +74,7 @@ def test_embed_pages_follow_the_patterns(tmp_path_factory: pytest.TempPathFactor
     folder.mkdir()
     (folder / "gone.md").write_text("of a pattern that is gone")
     written = write_embeds(folder)
-    assert [page.name for page in folder.glob("*.md")] == ["hash_ring.md"]
+    assert sorted(page.stem for page in folder.glob("*.md")) == list(pattern_ids())
     assert sorted(folder.rglob("*.md")) == written
     stories = {scenario.id for scenario in load_pattern("hash_ring").scenarios}
     assert {page.stem for page in (folder / "hash_ring").iterdir()} == stories

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pysims.kernel import Run
+import pysims
+from pysims.kernel import Run, digest_of
 from pysims.widget.render import frame
 from pysims.widget.session import Session, command, opened, restored, saved, wait_ms
 
@@ -113,9 +114,12 @@ def test_reset_restores_what_the_author_chose() -> None:
         ({"do": "act", "name": "Explode"}, "hash_ring has no action 'Explode', it has: Remove"),
         (
             {"do": "act", "name": "SetWeight", "arguments": {"server": "A", "weight": "0"}},
-            "weight must be an integer from 1 to 10, got 0",
+            "“Weight” must be an integer from 1 to 10, got 0",
         ),
-        ({"do": "param", "name": "servers", "value": "21"}, "servers must be an integer from 1"),
+        (
+            {"do": "param", "name": "servers", "value": "21"},
+            "“Servers at the start” must be an integer from 1",
+        ),
         ({"do": "param", "name": "nothing", "value": "1"}, "there is no parameter 'nothing'"),
         ({"do": "seed", "value": "-1"}, "seed must be an integer from 0 to 4294967295, got -1"),
         ({"do": "seed", "value": "x"}, "seed must be an integer, got 'x'"),
@@ -167,3 +171,116 @@ def test_whatever_the_reader_does_the_run_can_be_made_again(messages: list[dict[
     again = restored(json.loads(json.dumps(saved(session))))
     assert Run(again.history).digest == Run(session.history).digest
     assert frame(again) == frame(command(session, {"do": "pause"}))
+
+
+# --- Searching seeds ------------------------------------------------------------------------------
+
+
+def test_a_search_finds_the_seed_and_the_moment_in_which_a_light_falls() -> None:
+    session = opened("w", "raft", "first-election", {"broken_rule": "vote-twice"})
+    found = command(session, {"do": "search"})
+    (violation,) = found.sim.state.witness.violated
+    assert violation.property == "Election Safety"
+    assert violation.at_ms == found.now_ms
+    assert found.history[found.at - 1].state.witness.violated == ()
+    assert found.message == (
+        f"Seed {found.seed}: “Election Safety” is violated at {found.now_ms} ms."
+    )
+    assert found.seed > session.seed
+    settings_ = {"broken_rule": "vote-twice"}
+    run = pysims.run("raft", "first-election", params=settings_, seed=found.seed)
+    assert run.digest == digest_of(found.history)
+
+
+def test_a_search_that_finds_nothing_says_so_and_goes_on_from_there() -> None:
+    session = opened("w", "raft", "first-election")
+    once = command(session, {"do": "search"})
+    assert once.message.startswith(f"Seeds {session.seed + 1} to {once.seed}: every light")
+    twice = command(once, {"do": "search"})
+    assert twice.message.startswith(f"Seeds {once.seed + 1} to {twice.seed}:")
+    assert command(twice, {"do": "show"}).message == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "light"),
+    [
+        ("vote-twice", "Election Safety"),
+        ("skip-up-to-date", "Leader Completeness"),
+        ("commit-old-term", "Leader Completeness"),
+    ],
+)
+def test_in_the_storm_one_search_finds_what_each_broken_rule_costs(rule: str, light: str) -> None:
+    session = do(
+        opened("w", "raft", "storm"), {"do": "param", "name": "broken_rule", "value": rule}
+    )
+    assert f"“{light}” is violated" in command(session, {"do": "search"}).message
+
+
+# --- Runs that go on, forms that remember, stories that one comes back to ------------------------
+
+
+def test_past_its_end_a_run_goes_on_while_something_is_pending() -> None:
+    session = do(opened("w", "raft", "first-election"), "end")
+    events, until_ms = len(session.history), session.until_ms
+    further = do(session, "step")
+    assert further.at > session.at
+    assert len(further.history) > events
+    assert further.until_ms > until_ms
+    played = do(session, "play")
+    assert played.playing
+    assert played.at == session.at
+    assert len(played.history) > events
+    run = pysims.run("raft", "first-election", until_ms=played.until_ms)
+    assert run.digest == digest_of(played.history)
+
+
+def test_a_run_that_is_over_stays_over_and_plays_from_its_start(jump: Session) -> None:
+    end = do(jump, "end")
+    assert do(end, "step") == end
+    assert do(end, "play").at == 0
+
+
+def test_a_step_skips_what_changes_nothing() -> None:
+    session = do(opened("w", "raft", "storm"), "start")
+    idle = [
+        index
+        for index in range(1, len(session.history))
+        if session.history.change(index)[0] is session.history.change(index)[2]
+    ]
+    assert idle
+    seen = []
+    while session.at < len(session.history) - 2:
+        session = do(session, "step")
+        seen.append(session.at)
+    assert not set(seen[:-1]) & set(idle)
+    assert len(seen) + len(idle) >= len(session.history) - 3
+    back = do(session, "back")
+    assert back.at < session.at
+
+
+def test_a_form_comes_back_as_the_reader_left_it() -> None:
+    session = opened("w", "raft", "first-election")
+    given = {"amount": "42", "server": "S3"}
+    acted = do(session, {"do": "act", "name": "SendCommand", "arguments": given})
+    assert 'value="42" name="amount"' in frame(acted)
+    assert '<option value="S3" selected>' in frame(acted)
+    assert 'value="42" name="amount"' not in frame(do(acted, "reset"))
+
+
+def test_reset_comes_back_to_the_story_first_and_then_to_the_page(jump: Session) -> None:
+    other = do(jump, {"do": "scenario", "value": "ring-kill"}, remove("A"))
+    once = do(other, "reset")
+    assert (once.scenario.id, len(once.script)) == ("ring-kill", 1)
+    assert do(once, "reset").scenario.id == "jump"
+
+
+def test_reset_brings_back_what_the_page_chose() -> None:
+    chosen = opened("w", "raft", "first-election", {"servers": 3}, seed=7)
+    elsewhere = do(chosen, {"do": "scenario", "value": "storm"})
+    for changed in (
+        do(chosen, "step"),
+        elsewhere,
+        restored(json.loads(json.dumps(saved(elsewhere)))),
+    ):
+        back = do(changed, "reset")
+        assert (back.scenario.id, back.params.servers, back.seed) == ("first-election", 3, 7)

@@ -15,15 +15,9 @@ from .model import (
 )
 
 
-def last(run: Run) -> State:
-    """The state in which a run ends."""
-    state: State = run.history[-1].state
-    return state
-
-
-def only_needed(run: Run) -> bool:
+def only_needed(run: Run[State]) -> bool:
     """Something moved, and nothing moved needlessly."""
-    return last(run).moved_total > 0 and last(run).needless_total == 0
+    return run.last.moved_total > 0 and run.last.needless_total == 0
 
 
 def fullest(state: State) -> float:
@@ -32,30 +26,30 @@ def fullest(state: State) -> float:
     return max(load.values()) * len(load) / sum(load.values())
 
 
-def modulo_moves_most(run: Run) -> bool:
-    state = last(run)
+def modulo_moves_most(run: Run[State]) -> bool:
+    state = run.last
     return 0.70 <= state.moved / state.params.keys <= 0.80 and state.needless > state.moved / 2
 
 
-def ring_moves_a_quarter(run: Run) -> bool:
-    return only_needed(run) and 0.15 <= last(run).moved / last(run).params.keys <= 0.35
+def ring_moves_a_quarter(run: Run[State]) -> bool:
+    return only_needed(run) and 0.15 <= run.last.moved / run.last.params.keys <= 0.35
 
 
-def one_holds_half(run: Run) -> bool:
-    return 0.48 <= max(owned(last(run)).values()) / last(run).params.keys <= 0.56
+def one_holds_half(run: Run[State]) -> bool:
+    return 0.48 <= max(owned(run.last).values()) / run.last.params.keys <= 0.56
 
 
-def spread_as_in_theory(run: Run) -> bool:
-    return 0.06 <= share_spread(last(run)) <= 0.10
+def spread_as_in_theory(run: Run[State]) -> bool:
+    return 0.06 <= share_spread(run.last) <= 0.10
 
 
-def double_weight_double_load(run: Run) -> bool:
-    load = owned(last(run))
+def double_weight_double_load(run: Run[State]) -> bool:
+    load = owned(run.last)
     return 1.7 <= load["B"] / (sum(load.values()) - load["B"]) * (len(load) - 1) <= 2.3
 
 
-def replicas_take_over(run: Run) -> bool:
-    before, after = run.history[0].state, last(run)
+def replicas_take_over(run: Run[State]) -> bool:
+    before, after = run.history[0].state, run.last
     followers = all(
         new[0] == (old[1] if old[0] == "D" else old[0])
         for old, new in zip(before.placement, after.placement, strict=True)
@@ -63,25 +57,25 @@ def replicas_take_over(run: Run) -> bool:
     return followers and all(len(set(names)) == 3 for names in after.placement)
 
 
-def joins_with_a_fifth(run: Run) -> bool:
-    return only_needed(run) and 0.15 <= last(run).moved / last(run).params.keys <= 0.25
+def joins_with_a_fifth(run: Run[State]) -> bool:
+    return only_needed(run) and 0.15 <= run.last.moved / run.last.params.keys <= 0.25
 
 
-def one_melts(run: Run) -> bool:
-    return fullest(last(run)) >= 2.0
+def one_melts(run: Run[State]) -> bool:
+    return fullest(run.last) >= 2.0
 
 
-def nobody_above_the_cap(run: Run) -> bool:
-    state = last(run)
+def nobody_above_the_cap(run: Run[State]) -> bool:
+    state = run.last
     return max(owned(state).values()) <= capacity_of(state.params, state.servers)
 
 
-def jump_prefers_the_end(run: Run) -> bool:
+def jump_prefers_the_end(run: Run[State]) -> bool:
     end, middle = run.history[1].state, run.history[3].state
     return bool(end.needless == 0 and end.moved > 0 and middle.needless > 0)
 
 
-def even_without_a_ring(run: Run) -> bool:
+def even_without_a_ring(run: Run[State]) -> bool:
     return only_needed(run) and load_spread(run.history[0].state) < 0.2
 
 

@@ -7,13 +7,15 @@ column of the server that holds it, so that a column's height is the server's lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
-from math import ceil, cos, pi, sin
+from math import ceil
 from typing import Any, TypeAlias
 
+from ... import shapes
+from ...phrases import listed, percent
 from .hashing import jump_path, key_hash, rendezvous_scores
 from .model import (
     NAMES,
@@ -72,25 +74,19 @@ def color_of(name: str) -> int:
 
 
 def share(part: float, whole: float) -> str:
-    """A percentage for people: whole numbers, with one decimal below ten."""
-    percent = 100 * part / whole if whole else 0.0
-    return f"{percent:.0f} %" if percent >= 9.95 or percent == 0 else f"{percent:.1f} %"
+    """A part of a whole as a percentage; nothing of nothing is 0 %."""
+    return percent(part / whole if whole else 0.0)
 
 
 def at(turn: float, radius: float) -> str:
-    """A point of the circle as "x y"; `turn` 0 is the top and 1 the way round, clockwise."""
-    angle = 2 * pi * turn
-    x = RING_CENTER + radius * sin(angle)
-    y = RING_CENTER - radius * cos(angle)
+    """A point of the ring as "x y"; `turn` 0 is the top and 1 the way round, clockwise."""
+    x, y = shapes.on_circle((RING_CENTER, RING_CENTER), radius, turn)
     return f"{x:.1f} {y:.1f}"
 
 
 def arc(start: float, end: float, radius: float) -> str:
-    """An SVG arc, clockwise from one turn to another (`end` may pass 1)."""
-    if end - start >= 1:
-        return f"{arc(start, start + 0.5, radius)}{arc(start + 0.5, start + 0.9999, radius)}"
-    large = 1 if end - start > 0.5 else 0
-    return f"M{at(start, radius)}A{radius:.1f} {radius:.1f} 0 {large} 1 {at(end, radius)}"
+    """An SVG arc of the ring, clockwise from one turn to another (`end` may pass 1)."""
+    return shapes.arc(RING_CENTER, RING_CENTER, radius, start, end)
 
 
 # --- The columns ----------------------------------------------------------------------------------
@@ -401,12 +397,6 @@ def samples_of(state: State) -> list[dict[str, Any]]:
 
 
 # --- Words ----------------------------------------------------------------------------------------
-
-
-def listed(names: Iterable[str]) -> str:
-    """The names in a row: A, B and C."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def things(state: State) -> str:

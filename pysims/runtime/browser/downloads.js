@@ -76,6 +76,12 @@ export class Downloads {
     }
   }
 
+  /** The code of a pattern, as text for the worker; null if the build made none of that name. */
+  async pattern(name) {
+    const known = this.manifest.patterns ?? {};
+    return Object.hasOwn(known, name) ? this.scriptText(known[name]) : null;
+  }
+
   totalBytes() {
     return Object.values(this.manifest.files).reduce((sum, file) => sum + file.bytes, 0);
   }
@@ -132,12 +138,22 @@ export class Downloads {
     return { stream: counted(response.body, meter, connection), explain };
   }
 
+  /* What a script of ours left under a name, by default its own. */
+  async scriptText(path, name = path) {
+    let timer;
+    const stalled = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Failure("stalled")), STALLED_AFTER_MS);
+    });
+    const loaded = loadScript(this.base + path, name);
+    await Promise.race([loaded, stalled]).finally(() => clearTimeout(timer));
+    const text = globalThis.__simFiles?.[name];
+    if (text === undefined) throw new Failure("file-damaged", path);
+    delete globalThis.__simFiles[name];
+    return text;
+  }
+
   async scriptBytes(file, meter) {
-    await loadScript(this.base + file.script.path, file.path);
-    const text = globalThis.__simFiles?.[file.path];
-    if (text === undefined) throw new Failure("file-damaged", file.script.path);
-    delete globalThis.__simFiles[file.path];
-    const stored = fromBase64(text);
+    const stored = fromBase64(await this.scriptText(file.script.path, file.path));
     const bytes = file.script.gzip ? await gunzip(stored).catch(damaged(file)) : stored;
     await verify(file, bytes);
     meter.add(file.bytes);

@@ -203,4 +203,8 @@ async function start({
   }
 }
 
-globalThis.simRuntime = { start };
+/** The code of a pattern, which a worker needs before it can run it, as text; null if unknown. Loaded anew
+ *  for every call, so that what arrived damaged can be asked for again. */
+const pattern = (name) => downloads.pattern(name);
+
+globalThis.simRuntime = { start, pattern };

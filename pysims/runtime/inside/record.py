@@ -8,7 +8,9 @@ then compiled again, smaller:
   tables, and the annotations of functions, which since Python 3.14 are hidden functions. A reader
   never sees any of that.
 - Modules of `pysims` lose nothing: a traceback of a pattern names the line, and an assertion means
-  the same in CPython and in the browser.
+  the same in CPython and in the browser. The patterns among them, and the guards that only they
+  use, are not imported into the picture; the code of each and of its scene is packed for the shelf
+  (`pysims/patterns/shelf.py`).
 
 The compiled modules are the only input of the interpreter whose memory becomes the snapshot. It
 never runs the compiler, so its heap holds no debris of syntax trees.
@@ -28,6 +30,10 @@ from collections.abc import Iterator
 SITE = "/lib/python{}.{}/site-packages".format(*sys.version_info[:2])
 STDLIB_ZIP = "/lib/python{}{}.zip".format(*sys.version_info[:2])
 OURS = "pysims"
+GUARDS = f"{OURS}.guards"
+# Half of a module's compiled code says which line each instruction came from. What draws and tells
+# does without; what runs keeps it, because a reader may look at the lines that ran.
+WITHOUT_LINES = ("view", "words", "scenarios")
 
 # These exist only in a browser; the worker reaches them, if at all, after the restore.
 NOT_IMPORTABLE_HERE = frozenset({"js", "pyodide_js", "polyscript"})
@@ -80,6 +86,30 @@ def names_to_import() -> list[str]:
     return sorted(others) + list(ours)
 
 
+def pattern_of(name: str) -> str:
+    """The pattern that a module belongs to, or nothing."""
+    parts = name.split(".")
+    return parts[2] if parts[:2] == [OURS, "patterns"] and parts[2:] not in ([], ["shelf"]) else ""
+
+
+def is_shelved(name: str) -> bool:
+    """Whether a module comes to the reader with a pattern, and not with the picture."""
+    return bool(pattern_of(name)) or f"{name}.".startswith(f"{GUARDS}.")
+
+
+def guards_in(source: str) -> set[str]:
+    """The guards that a source imports, with the package that they lie in."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            tail = node.module.rpartition("guards.")[2]
+            if node.module.endswith("guards"):
+                found.update(f"{GUARDS}.{alias.name}" for alias in node.names)
+            elif "guards." in node.module:
+                found.add(f"{GUARDS}.{tail}")
+    return {GUARDS, *found} if found else found
+
+
 def import_all(names: list[str]) -> None:
     """Imports the modules and lets the worker fill its caches, if it offers to."""
     importlib.invalidate_caches()
@@ -125,21 +155,25 @@ class WithoutAnnotations(ast.NodeTransformer):
         return node
 
 
+def code_of(source: str, filename: str, *, keep: bool) -> types.CodeType:
+    """The compiled source of a module, as it is or smaller."""
+    if keep:
+        return compile(source, filename, "exec", optimize=0, dont_inherit=True)
+    tree = ast.parse(source, filename)
+    if "singledispatch" not in source:  # It chooses an implementation by its annotation.
+        tree = WithoutAnnotations().visit(tree)
+    return smaller(compile(tree, filename, "exec", optimize=2, dont_inherit=True))
+
+
 def compiled(source: str, filename: str, *, keep: bool) -> bytes:
     """The bytes of a .pyc file that is never checked against its source."""
-    if keep:
-        code = compile(source, filename, "exec", optimize=0, dont_inherit=True)
-    else:
-        tree = ast.parse(source, filename)
-        if "singledispatch" not in source:  # It chooses an implementation by its annotation.
-            tree = WithoutAnnotations().visit(tree)
-        code = smaller(compile(tree, filename, "exec", optimize=2, dont_inherit=True))
     unchecked_hash = (1).to_bytes(4, "little") + bytes(8)
+    code = code_of(source, filename, keep=keep)
     return importlib.util.MAGIC_NUMBER + unchecked_hash + marshal.dumps(code)
 
 
-def recorded() -> Iterator[tuple[str, str, str]]:
-    """Base folder, path below it, and source of every loaded module that has a source."""
+def recorded() -> Iterator[tuple[str, str, str, str]]:
+    """Name, base folder, path below it, and source of every loaded module that has a source."""
     for _, module in sorted(sys.modules.items()):
         # Built-in and frozen modules, which the WebAssembly brings along, have no such origin.
         spec = module.__spec__
@@ -150,7 +184,7 @@ def recorded() -> Iterator[tuple[str, str, str]]:
         if origin.endswith(".py"):
             # All loaders of sources have this method; the zip archive's has no class in common.
             source = spec.loader.get_source(spec.name)  # type: ignore[union-attr]
-            yield base, origin[len(base) + 1 :], source
+            yield spec.name, base, origin[len(base) + 1 :], source
 
 
 def write_compiled(stdlib_zip: str, site: str) -> int:
@@ -160,9 +194,11 @@ def write_compiled(stdlib_zip: str, site: str) -> int:
     """
     count = 0
     with zipfile.ZipFile(stdlib_zip, "w", zipfile.ZIP_STORED) as archive:
-        for base, path, source in recorded():
-            data = compiled(source, f"{base}/{path}", keep=path.startswith(f"{OURS}/"))
+        for name, base, path, source in recorded():
             count += 1
+            if base == SITE and is_shelved(name):
+                continue
+            data = compiled(source, f"{base}/{path}", keep=path.startswith(f"{OURS}/"))
             if base == STDLIB_ZIP:
                 archive.writestr(zipfile.ZipInfo(f"{path}c", (1980, 1, 1, 0, 0, 0)), data)
                 continue
@@ -173,8 +209,48 @@ def write_compiled(stdlib_zip: str, site: str) -> int:
     return count
 
 
-def record(stdlib_zip: str, site: str) -> str:
-    """Imports everything and writes what that took; returns JSON with `names` and `modules`."""
+def patterns_code() -> dict[str, dict[str, types.CodeType]]:
+    """Pattern → the names of its modules, and of the guards that it uses → their code."""
+    sources = {}
+    for name, path in our_sources().items():
+        with open(path, encoding="utf-8") as file:
+            sources[name] = file.read()
+    wanted: dict[str, set[str]] = {}
+    for name in sources:
+        if pattern_of(name):
+            wanted.setdefault(pattern_of(name), set()).add(name)
+    found: dict[str, dict[str, types.CodeType]] = {}
+    for pattern, names in wanted.items():
+        queue = sorted(names)
+        for name in queue:
+            queue += sorted(guards_in(sources[name]) - set(queue))
+        for name in queue:
+            code = code_of(sources[name], our_sources()[name], keep=True)
+            bare = name.rpartition(".")[2] in WITHOUT_LINES
+            found.setdefault(pattern, {})[name] = smaller(code) if bare else code
+    return found
+
+
+def write_shelf(folder: str) -> None:
+    """Packs the code of every pattern for the shelf, each into a file of its own."""
+    os.makedirs(folder, exist_ok=True)
+    for pattern, modules in patterns_code().items():
+        shelf = importlib.import_module(f"{OURS}.patterns.shelf")
+        render = importlib.import_module(f"{OURS}.widget.render")
+        template = f"{pattern}/scene.svg.jinja"
+        scene = render.environment().compile(render.source_of(template), template, template)
+        with open(f"{folder}/{pattern}", "wb") as file:
+            file.write(shelf.pack(modules, smaller(scene)))
+
+
+def record(stdlib_zip: str, site: str, shelf: str) -> str:
+    """Imports everything and writes what that took.
+
+    Returns JSON with `names`, the modules to import into the picture, and `modules`, their number.
+    """
     names = names_to_import()
     import_all(names)
-    return json.dumps({"names": names, "modules": write_compiled(stdlib_zip, site)})
+    count = write_compiled(stdlib_zip, site)
+    write_shelf(shelf)
+    names = [name for name in names if not is_shelved(name)]
+    return json.dumps({"names": names, "modules": count})

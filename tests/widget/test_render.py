@@ -1,0 +1,32 @@
+"""How numbers are printed in a widget."""
+
+from __future__ import annotations
+
+import pytest
+
+from pysims.widget.render import clock, decimal
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "words"),
+    [
+        (0, "0.00 s"),
+        (999, "999 ms"),
+        (1_250, "1.25 s"),
+        (3_599_990, "3599.99 s"),
+        (3_600_000, "1 h 00 min"),
+        (DAY_MS - 1, "23 h 59 min"),
+        (3 * DAY_MS + 14_400_000, "3 d 04 h"),
+        (365 * DAY_MS, "365 d 00 h"),
+        (366 * DAY_MS, "1 y 0 d"),
+        (29 * 31_557_600_000 + 351 * DAY_MS, "29 y 351 d"),
+    ],
+)
+def test_a_clock_shows_the_two_units_that_matter(time_ms: int, words: str) -> None:
+    assert clock(time_ms) == words
+
+
+def test_a_coordinate_has_one_decimal() -> None:
+    assert [decimal(value) for value in (-0.04, 1, 2.26)] == ["0.0", "1.0", "2.3"]
