@@ -412,8 +412,8 @@ def cycle_of(state: State) -> dict[str, Any] | None:
         "turns": turned(state),
         "seen": seen,
         "bad": hops > CHAIN_MAX,
-        "price": f"{many(sum(o.messages for o in state.orders), 'message')}, {moved} moved to "
-        "and fro",
+        "price": f"{many(sum(o.messages for o in state.orders), 'message')}, {moved} moved back "
+        "and forth",
     }
 
 
