@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+BROWSER = Path(__file__).with_name("browser")
+TRIES_MORE = 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,3 +22,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether the golden traces are to be rewritten instead of compared."""
     return bool(request.config.getoption("--update-golden"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser on a busy machine can miss a moment; what fails every time is a defect.
+
+    Nothing is tried again outside a browser. The summary lists what was.
+    """
+    for item in items:
+        if BROWSER in item.path.parents or item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=TRIES_MORE))
