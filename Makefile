@@ -27,7 +27,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SOURCES := $(shell find pysims -type f ! -name '*.pyc' ! -path '*/node_modules/*' 2>/dev/null)
 PAGES := $(shell find docs overrides -type f ! -path 'docs/assets/runtime/*' \
-	! -path 'docs/embed/*' ! -name scenes.css 2>/dev/null)
+	! -path 'docs/embed/*' ! -path 'docs/assets/cards/*' ! -path 'overrides/generated/*' \
+	! -name scenes.css 2>/dev/null)
 
 # A file that is deleted makes nothing newer, so the lists of names are sources too.
 .cache/sources: TEXT = $(sort $(SOURCES))
@@ -44,6 +45,9 @@ ifeq ($(wildcard docs/assets/runtime/*),)
 endif
 ifeq ($(and $(wildcard docs/embed/*),$(wildcard docs/assets/scenes.css)),)
 .PHONY: .cache/embeds
+endif
+ifeq ($(wildcard docs/assets/cards/*),)
+.PHONY: .cache/cards
 endif
 ifeq ($(wildcard site/index.html),)
 .PHONY: .cache/site
@@ -70,7 +74,7 @@ serve: .cache/embeds ## Build what is needed and serve the site on 127.0.0.1:800
 # One life of the server: ends, and is begun anew, when pysims/ changes, because MkDocs keeps the
 # modules that it has imported.
 .PHONY: serve-once
-serve-once: .cache/embeds
+serve-once: .cache/embeds .cache/cards overrides/generated/dates.html
 	@$(PY) -m mkdocs serve --livereload --watch overrides --dev-addr $(HOST):$(PORT) || \
 		{ echo 'The server ended. A change of pysims/ starts it again; Ctrl-C ends make.'; exit 1; }
 
@@ -79,7 +83,8 @@ serve-once: .cache/embeds
 .PHONY: site
 site: .cache/site ## Build the finished site in site/
 
-.cache/site: .cache/embeds .cache/pages mkdocs.yml $(PAGES)
+.cache/site: .cache/embeds .cache/cards .cache/pages mkdocs.yml overrides/generated/dates.html \
+	$(PAGES)
 	$(PY) -m mkdocs build --strict --quiet
 	@touch $@
 
@@ -90,6 +95,18 @@ embeds: .cache/embeds ## Write the embed pages' Markdown and the scenes' styles
 .cache/embeds: .cache/runtime
 	$(PY) -m pysims.widget.embeds
 	@touch $@
+
+# What other sites show of a page: its title beside a drawing of one of its runs.
+.PHONY: cards
+cards: .cache/cards ## Draw the pages' pictures for other sites (docs/assets/cards/)
+
+.cache/cards: $(VENV)/.site .cache/sources .cache/pages mkdocs.yml $(SOURCES) $(PAGES)
+	$(PY) -m pysims.prose.cards
+	@mkdir -p $(@D) && touch $@
+
+# Asks git every time, and is newer only when a page has another date.
+overrides/generated/dates.html: always | $(VENV)/.site
+	@$(PY) -m pysims.prose.dates
 
 .PHONY: runtime
 runtime: .cache/runtime ## Build what the browser runs (docs/assets/runtime/)
@@ -201,7 +218,8 @@ UV_COMPILE := pip compile --no-config --quiet --upgrade --universal --python-ver
 
 .PHONY: clean
 clean: ## Delete what was built; the environment and the packages stay
-	rm -rf site docs/assets/runtime docs/assets/scenes.css docs/embed .cache .coverage dist build
+	rm -rf site docs/assets/runtime docs/assets/cards docs/assets/scenes.css docs/embed \
+		overrides/generated .cache .coverage dist build
 	find pysims tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean

@@ -33,6 +33,8 @@ SERVICES = (ORDERS, PAYMENTS, INVENTORY, SHIPPING)
 PRICE_CENTS = 4_999
 STOCK = 50
 CONFIRMED = "CONFIRMED"
+AGAIN = " AGAIN"
+"""What the status of a row ends with that was undone once too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ STEPS = (
     Step(INVENTORY, "reserve one widget", "release the widget", "RESERVED", "RELEASED"),
     Step(SHIPPING, "create the shipment label", "void the label", "LABELED", "VOIDED"),
 )
+
+
+WHOLE = (CONFIRMED, *(step.done for step in STEPS[1:]))
+"""What stands in the four databases for an order that is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,23 @@ def compensate(database: Database, order: int, key: str = "") -> Database:
     return database
 
 
+def undo_again(database: Database, order: int) -> Database:
+    """The database after a service has undone a step for an order a second time.
+
+    That is what becomes of a repeated request where no key tells that it is one: money is given
+    back, or a widget put back, once too often. A status that is set twice stays as it is, so the
+    other two services are safe by nature; and what was never undone changes no more.
+    """
+    undone = Row(order, step_of(database.service).undone)
+    if database.service not in (PAYMENTS, INVENTORY) or undone not in database.rows:
+        return database
+    return replace(
+        database,
+        rows=(*database.rows, Row(order, undone.status + AGAIN)),
+        stock=database.stock + (database.service == INVENTORY),
+    )
+
+
 def confirm(database: Database, order: int) -> Database:
     """The orders' database with a pending order confirmed; one that is canceled stays so."""
     pending = Row(order, STEPS[0].done)
@@ -159,7 +182,12 @@ def _new(database: Database, key: str) -> bool:
 
 def in_effect(service: str, row: Row) -> bool:
     """Whether a row stands: it has not been undone."""
-    return row.status != step_of(service).undone
+    return not row.status.startswith(step_of(service).undone)
+
+
+def overdone(database: Database, order: int) -> int:
+    """How often this service has undone its step for an order beyond what there was to undo."""
+    return sum(row.order == order and row.status.endswith(AGAIN) for row in database.rows)
 
 
 def standing(database: Database, order: int) -> int:
@@ -194,6 +222,27 @@ class Finding:
     units: int = 0
 
 
+def by_order(databases: Sequence[Database]) -> dict[int, Databases]:
+    """For each order that is on record, in ascending order, the databases with its rows alone.
+
+    Whoever looks at many orders asks for this once, and reads each row once instead of once for
+    each order; stock and keys are left out.
+    """
+    rows: dict[int, list[list[Row]]] = {}
+    for place, database in enumerate(databases):
+        for row in database.rows:
+            if row.order not in rows:
+                rows[row.order] = [[] for _ in databases]
+            rows[row.order][place].append(row)
+    return {
+        order: tuple(
+            Database(database.service, tuple(own))
+            for database, own in zip(databases, rows[order], strict=True)
+        )
+        for order in sorted(rows)
+    }
+
+
 def orders_in(databases: Sequence[Database]) -> tuple[int, ...]:
     """The numbers of all orders that any service has on record, in ascending order."""
     return tuple(sorted({row.order for database in databases for row in database.rows}))
@@ -207,18 +256,24 @@ def status_of(databases: Sequence[Database], order: int) -> str:
 
 def is_complete(databases: Sequence[Database], order: int) -> bool:
     """Whether an order is confirmed and each step is in effect once."""
-    counts = [standing(database, order) for database in databases]
+    counts = [standing(database, order) + overdone(database, order) for database in databases]
     return counts == [1] * len(SERVICES) and status_of(databases, order) == CONFIRMED
 
 
 def is_void(databases: Sequence[Database], order: int) -> bool:
     """Whether nothing of an order is in effect in any database."""
-    return not any(standing(database, order) for database in databases)
+    return not any(standing(database, order) + overdone(database, order) for database in databases)
 
 
 def findings(databases: Sequence[Database]) -> tuple[Finding, ...]:
     """What does not fit in the four databases; nothing when every order is whole or void."""
-    return tuple(finding for order in orders_in(databases) for finding in _audit(databases, order))
+    # Most orders are whole, which their rows say without an audit.
+    doubtful = {n: alone for n, alone in by_order(databases).items() if _words_of(alone) != WHOLE}
+    return tuple(finding for order, alone in doubtful.items() for finding in _audit(alone, order))
+
+
+def _words_of(alone: Databases) -> tuple[str, ...]:
+    return tuple(row.status for database in alone for row in database.rows)
 
 
 def _audit(databases: Sequence[Database], order: int) -> tuple[Finding, ...]:
@@ -230,6 +285,7 @@ def _audit(databases: Sequence[Database], order: int) -> tuple[Finding, ...]:
     gone = "that was canceled" if status else "that does not exist"
     subject = f"order {order}" if wanted else f"an order {gone} (number {order})"
     found = [*_astray(order, subject, wanted, counts), *_shipped(order, subject, wanted, counts)]
+    found += _given_back(databases, order, subject)
     if wanted and not found:
         missing = [step.do for step, count in zip(STEPS, counts, strict=True) if not count]
         todo = f"still to do: {', '.join(missing)}" if missing else "nobody has confirmed it"
@@ -265,6 +321,18 @@ def _shipped(order: int, subject: str, wanted: int, counts: tuple[int, ...]) -> 
         yield Finding(order, text, units=reserved - labeled)
 
 
+def _given_back(databases: Sequence[Database], order: int, subject: str) -> Iterator[Finding]:
+    """Refunds and releases beyond what there was to give back."""
+    refunds = overdone(of_service(databases, PAYMENTS), order)
+    if refunds:
+        cents = refunds * PRICE_CENTS
+        yield Finding(order, f"refunded {dollars(cents)} too much for {subject}", cents=-cents)
+    released = overdone(of_service(databases, INVENTORY), order)
+    if released:
+        put = "one widget" if released == 1 else f"{released} widgets"
+        yield Finding(order, f"{put} too many put back for {subject}", units=-released)
+
+
 def _cost(units: int) -> int:
     return max(0, units) * PRICE_CENTS
 
@@ -279,7 +347,8 @@ def conserved(databases: Sequence[Database], stock: int = STOCK) -> bool:
 def income_cents(databases: Sequence[Database]) -> int:
     """What customers have paid and not been given back (cents)."""
     payments = of_service(databases, PAYMENTS)
-    return PRICE_CENTS * sum(in_effect(PAYMENTS, row) for row in payments.rows)
+    charged = sum(in_effect(PAYMENTS, row) for row in payments.rows)
+    return PRICE_CENTS * (charged - sum(row.status.endswith(AGAIN) for row in payments.rows))
 
 
 # --- The customers of a comparison ----------------------------------------------------------------

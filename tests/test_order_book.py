@@ -23,6 +23,7 @@ from pysims.order_book import (
     Databases,
     Placed,
     Read,
+    by_order,
     compensate,
     confirm,
     conserved,
@@ -38,10 +39,13 @@ from pysims.order_book import (
     of_service,
     orders_in,
     outcome_of,
+    overdone,
     rank,
     refusal,
+    standing,
     status_of,
     step_of,
+    undo_again,
 )
 
 
@@ -103,6 +107,22 @@ def test_an_auditor_says_what_is_wrong_in_money_and_stock(
     assert (found[0].order, found[0].cents, found[0].units) == (1, cents, units)
 
 
+@given(st.lists(st.tuples(st.sampled_from(SERVICES), st.integers(1, 4), st.integers(0, 3))))
+def test_an_order_alone_is_judged_as_among_the_others(deeds: list[tuple[str, int, int]]) -> None:
+    acts = (execute, execute, compensate, undo_again)
+    whole = {book.service: book for book in databases_of()}
+    for service, order, act in deeds:
+        whole[service] = acts[act](whole[service], order)
+    among = tuple(whole.values())
+    alone = by_order(among)
+    assert tuple(alone) == orders_in(among)
+    for order, books_alone in alone.items():
+        assert is_void(books_alone, order) == is_void(among, order)
+        assert is_complete(books_alone, order) == is_complete(among, order)
+        assert status_of(books_alone, order) == status_of(among, order)
+        assert findings(books_alone) == tuple(f for f in findings(among) if f.order == order)
+
+
 def test_a_key_makes_a_step_take_effect_once() -> None:
     payments = of_service(databases_of(), PAYMENTS)
     once = execute(payments, 1, "charge-1")
@@ -111,6 +131,25 @@ def test_a_key_makes_a_step_take_effect_once() -> None:
     back = compensate(once, 1, "refund-1")
     assert compensate(back, 1, "refund-1") == back
     assert back.rows[0].status == "REFUNDED"
+
+
+def test_what_is_undone_twice_gives_back_too_much_where_it_is_an_amount() -> None:
+    done = [execute(book, 1) for book in databases_of()]
+    assert [undo_again(book, 1) for book in done] == done
+    void = [compensate(book, 1) for book in done]
+    twice = [undo_again(book, 1) for book in void]
+    assert [new is old for new, old in zip(twice, void, strict=True)] == [True, False, False, True]
+    assert [standing(book, 1) for book in twice] == [0, 0, 0, 0]
+    assert [overdone(book, 1) for book in twice] == [0, 1, 1, 0]
+    assert (is_void(void, 1), is_void(twice, 1)) == (True, False)
+    assert (income_cents(void), income_cents(twice)) == (0, -PRICE_CENTS)
+    assert (conserved(void), conserved(twice)) == (True, False)
+    assert [(f.cents, f.units) for f in findings(twice)] == [(-PRICE_CENTS, 0), (0, -1)]
+    assert findings(twice)[0].text == (
+        "refunded $49.99 too much for an order that was canceled (number 1)"
+    )
+    # Charged anew, the order is not whole: a refund too many stands against it.
+    assert not is_complete([confirm(execute(book, 1), 1) for book in twice], 1)
 
 
 def test_what_is_undone_before_it_was_done_cannot_be_done_any_more() -> None:

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from functools import cache
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
@@ -68,6 +69,8 @@ class Page(HTMLParser):
         self.ids: list[str] = []
         self.links: list[str] = []
         self.loaded: list[str] = []
+        self.tags: dict[str, str] = {}
+        self.headings: list[int] = []
         self.inline: list[str] = []
         self.feed(path.read_text("utf-8"))
 
@@ -79,6 +82,10 @@ class Page(HTMLParser):
             self.links.append(given["href"])
         if tag in self.LOADS and given.get("rel") != "canonical":
             self.loaded += [given[name] for name in ("src", "href", "data") if name in given]
+        if tag == "meta" and (name := given.get("name") or given.get("property")):
+            self.tags[name] = given.get("content", "")
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
         if "style" in given:
             self.inline.append(f"<{tag} style={given['style']}>")
 
@@ -111,9 +118,69 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 @every_page
-def test_a_page_loads_nothing_from_elsewhere(path: Path) -> None:
+def test_links_to_other_hosts_are_encrypted_and_whole(path: Path) -> None:
+    for link in page_of(path).links:
+        parts = urlsplit(link)
+        if parts.scheme or parts.netloc:
+            assert parts.scheme == "https", link
+            assert re.fullmatch(r"[\w-]+(\.[\w-]+)+", parts.netloc), link
+            assert " " not in link
+
+
+@every_page
+def test_a_page_loads_what_is_there_and_nothing_from_elsewhere(path: Path) -> None:
     for address in page_of(path).loaded:
         assert urlsplit(address).netloc == "", address
+        place = unquote(address.partition("#")[0].partition("?")[0])
+        # The error page is served at any depth, so it names everything from the root.
+        base = SITE if path.name == "404.html" else path.parent
+        if place and not address.startswith("data:") and path.name != "404.html":
+            assert (base / place).resolve().is_file(), address
+
+
+PROSE = [built(path) for path in SOURCES if path.parent == DOCS]
+every_prose_page = pytest.mark.parametrize("path", PROSE, ids=lambda p: p.stem)
+
+
+@every_prose_page
+def test_a_page_of_prose_describes_itself(path: Path) -> None:
+    tags = page_of(path).tags
+    assert tags["description"] == tags["og:description"] == tags["twitter:description"]
+    assert tags["og:title"] == tags["twitter:title"]
+    card = SITE / "assets" / "cards" / f"{path.stem}.png"
+    assert card.is_file()
+    if "og:image" in tags:
+        assert tags["og:image"].endswith(f"/assets/cards/{path.stem}.png")
+        assert tags["og:url"].endswith(path.name)
+
+
+def test_no_two_pages_have_the_same_title_or_description() -> None:
+    for name in ("og:title", "og:description"):
+        assert len({page_of(path).tags[name] for path in PROSE}) == len(PROSE)
+
+
+@every_prose_page
+def test_headings_form_an_outline(path: Path) -> None:
+    levels = page_of(path).headings
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_the_site_map_lists_every_page_of_prose_and_robots_may_read_it() -> None:
+    listed = re.findall(r"<loc>([^<]*)</loc>", (SITE / "sitemap.xml").read_text("utf-8"))
+    assert sorted(urlsplit(place).path.rpartition("/")[2] for place in listed) == sorted(
+        path.name for path in PROSE
+    )
+    robots = (SITE / "robots.txt").read_text("utf-8")
+    assert "Disallow" not in robots
+
+
+@every_prose_page
+def test_tooltips_are_nowhere_but_in_sentences(path: Path) -> None:
+    html = path.read_text("utf-8")
+    for element in ("h1", "h2", "h3", "h4", "svg", "figcaption", "summary", "code", "nav", "title"):
+        for inside in re.findall(rf"<{element}\b[^>]*>(.*?)</{element}>", html, re.DOTALL):
+            assert "<abbr" not in inside, element
 
 
 def test_style_sheets_load_nothing_from_elsewhere() -> None:

@@ -118,7 +118,13 @@ def test_the_order_book_stands_on_the_kernel() -> None:
 
 
 def test_only_what_markdown_calls_knows_it_and_nothing_knows_mkdocs() -> None:
-    called = {PACKAGE / "widget" / "fence.py", PACKAGE / "numbers" / "inline.py"}
+    called = {
+        PACKAGE / "widget" / "fence.py",
+        PACKAGE / "numbers" / "inline.py",
+        PACKAGE / "prose" / "fences.py",
+        PACKAGE / "prose" / "tooltips.py",
+        PACKAGE / "questions.py",
+    }
     for path in MODULES:
         known = outer(path)
         assert "mkdocs" not in known, path
@@ -135,7 +141,11 @@ def test_only_the_worker_may_know_that_there_is_a_browser() -> None:
 def test_the_core_has_no_dependency_and_the_widget_only_the_template_engine() -> None:
     for path in MODULES:
         part = path.relative_to(PACKAGE).parts[0]
-        if part not in ("widget", "runtime", "numbers"):
+        if part == "prose":
+            assert outer(path) <= {"markdown", "markupsafe", "pymdownx", "PIL"}, path
+        elif part == "questions.py":
+            assert outer(path) == {"markdown"}, path
+        elif part not in ("widget", "runtime", "numbers"):
             assert outer(path) == set(), path
         elif part != "runtime":
             assert outer(path) <= {"jinja2", "markupsafe", "pymdownx"}, path

@@ -20,6 +20,12 @@
   const MB = 1_000_000;
   const BEING_FILLED = "input:not(.sim-scrubber), select, .sim-scrubber:active";
   const KEPT = "form[data-dirty] :is(input, select)";
+  // What was copied stays until the reader copies something else.
+  const SHARED = ".sim-shared";
+  const KEYS = {
+    " ": "toggle", k: "toggle", ArrowRight: "step", ArrowLeft: "back", Home: "start", End: "end",
+    r: "reset", n: "next", p: "last", u: "return", ">": "faster", "<": "slower",
+  };
   const PICTURE = "svg, svg *, .sim-trace li, .sim-readout, .sim-light";
 
   // --- The runtime, one for the page ------------------------------------------------------------
@@ -138,6 +144,24 @@
     }
   }
 
+  // --- Copying ------------------------------------------------------------------------------------
+
+  function escaped(text) {
+    return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+  }
+
+  /* Frames and pages from disk may be forbidden to write to the clipboard; the older way needs a
+     field with the text, and that stays on the page for the reader to copy himself. */
+  async function copied(field) {
+    try {
+      await navigator.clipboard.writeText(field.value);
+      return true;
+    } catch {
+      field.select();
+      return document.execCommand("copy");
+    }
+  }
+
   // --- Interest and visibility ------------------------------------------------------------------
 
   const idle = globalThis.requestIdleCallback ?? ((callback) => setTimeout(callback, 200));
@@ -159,6 +183,20 @@
     else addEventListener("load", () => idle(callback), { once: true });
   }
 
+  // --- Runs in the address ------------------------------------------------------------------------
+
+  /* `#name?v=1&…` holds a run for the figure of that name, and `#?v=1&…` one for the
+     first figure of the page. What it says is read, and checked, in Python. */
+  function linkFor(widget) {
+    const [, name, text] = location.hash.match(/^#([^?]*)\?(.*)$/s) ?? [];
+    if (text === undefined) return null;
+    const meant = document.getElementById(name);
+    const figure = meant?.matches("sim-widget") ? meant : document.querySelector("sim-widget");
+    return figure === widget ? text : null;
+  }
+
+  addEventListener("hashchange", () => widgets.forEach((widget) => widget.follow()));
+
   document.addEventListener("visibilitychange", () => widgets.forEach((widget) => widget.schedule()));
 
   // --- The element --------------------------------------------------------------------------------
@@ -174,6 +212,7 @@
     #timer = 0;
     #tickedAt = 0;
     #failed = null;
+    #link = null;
 
     connectedCallback() {
       widgets.add(this);
@@ -182,6 +221,7 @@
       for (const kind of ["click", "change", "input", "submit", "keydown", "pointerdown", "focusin"]) {
         this.addEventListener(kind, this);
       }
+      this.follow();
     }
 
     disconnectedCallback() {
@@ -211,6 +251,8 @@
     handleEvent(event) {
       if (event.type === "pointerdown" || event.type === "focusin") return this.interest();
       if (event.type === "keydown") return this.#key(event);
+      const sharing = event.type === "click" && event.target.closest("[data-share]");
+      if (sharing) return void this.#share(sharing.dataset.share);
       const target = event.target.closest("[data-do]");
       if (!target || !this.contains(target)) return;
       // Such a button keeps the focus, which a disabled one would lose.
@@ -252,10 +294,60 @@
     #key(event) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (!event.target.matches(".sim-scene")) return;
-      const what = { " ": "toggle", k: "toggle", ArrowRight: "step", ArrowLeft: "back", Home: "start", End: "end", r: "reset" }[event.key];
+      const what = KEYS[event.key];
       if (!what) return;
       event.preventDefault();
       this.send({ do: what });
+    }
+
+    // Links.
+
+    /* The run that the address holds for this figure, if it holds one. */
+    follow() {
+      const text = linkFor(this);
+      if (text === null) return;
+      whenIdle(() => this.scrollIntoView({ block: "start" }));
+      if (this.#opened || this.#saved) return this.send({ do: "follow", value: text });
+      this.#link = text;
+      this.interest();
+    }
+
+    /* The address of this run, also put into the address bar, so that a reload comes back to it. */
+    async #share(what) {
+      const box = this.querySelector(SHARED);
+      let text;
+      try {
+        text = await this.#address(what);
+      } catch (problem) {
+        box.replaceChildren(`${problem.message}`);
+        return;
+      }
+      const field = document.createElement("textarea");
+      field.readOnly = true;
+      field.rows = what === "embed" ? 4 : 3;
+      field.value = text;
+      field.setAttribute("aria-label", what === "embed" ? "Embed code" : "Link");
+      box.replaceChildren(field);
+      box.prepend((await copied(field)) ? "Copied." : "Copy this:");
+    }
+
+    async #address(what) {
+      const answer = await this.ask({ do: "link" });
+      if (!answer.link) throw new Error(answer.refusal);
+      const { pattern } = this.dataset;
+      const here = location.href.replace(/#.*$/s, "");
+      if (what === "link") {
+        const hash = `#${this.id}?${answer.link}`;
+        history.replaceState(history.state, "", hash);
+        return here + hash;
+      }
+      const page = new URL(`../embed/${pattern}/${answer.scenario}.html`, HERE).href;
+      const height = Math.ceil(this.getBoundingClientRect().height) + 40;
+      const title = this.querySelector(".sim-title").textContent;
+      return (
+        `<iframe src="${escaped(`${page}#?${answer.link}`)}" title="${escaped(title)}" loading="lazy" ` +
+        `style="width: 100%; height: ${height}px; border: 0"></iframe>`
+      );
     }
 
     // Messages, one at a time and in order.
@@ -314,6 +406,7 @@
         overrides: JSON.parse(overrides ?? "{}"),
         seed: seed === undefined ? null : Number(seed),
         saved: this.#saved,
+        link: this.#link,
       };
     }
 
@@ -346,7 +439,7 @@
           // Comparing natively is faster than patching what is equal; not for fields, though, whose
           // value may have changed without a trace in the document.
           beforeNodeMorphed: (node, next) =>
-            !(node.nodeType === 1 && (node.matches(KEPT) || (node.matches(PICTURE) && node.isEqualNode(next)))),
+            !(node.nodeType === 1 && (node.matches(KEPT) || node.matches(SHARED) || (node.matches(PICTURE) && node.isEqualNode(next)))),
         },
       });
       if (within && !this.contains(document.activeElement)) {
@@ -406,6 +499,8 @@
     #again(problem) {
       if (problem.python || problem.late) this.#queue.shift();
       this.#failed = null;
+      // A run from a link that did not end well is not tried twice.
+      this.#link = null;
       this.#notice(null);
       this.classList.add("sim-starting");
       this.#work();

@@ -354,6 +354,26 @@ def is_up(network: Network, name: str) -> bool:
     return name not in network.down
 
 
+def check_up(
+    network: Network, name: str, up: bool = True, among: Sequence[str] = (), what: str = "node"
+) -> str:
+    """`name`, if it is a node that is up (or down, if `up` is false), one of `among` if given.
+
+    Otherwise a `ValueError` that names those that are; `what` is what the model calls such a node.
+    """
+    nodes = tuple(among) or network.nodes
+    if name not in nodes:
+        raise ValueError(f"{what} must be one of {', '.join(nodes)}, got {name[:40]!r}")
+    if is_up(network, name) == up:
+        return name
+    now, other = ("up", "down") if up else ("down", "up")
+    wanted = ", ".join(node for node in nodes if is_up(network, node) == up)
+    raise ValueError(
+        f"{what} must be one that is {now} ({wanted or 'none at the moment'}), got {name!r}, "
+        f"which is {other}"
+    )
+
+
 def crash(network: Network, name: str) -> Network:
     """The node stops; it hears nothing until it restarts. A node that is down stays down."""
     check_node(network, name)

@@ -45,6 +45,8 @@ class Scenario:
     asserts it. `show_ms` is the moment that stands in the page before any code has run; `front`
     names the parameters that the story is about, whose controls stand beside the picture.
     `breaks` names the invariants that the story violates on purpose: a wrong design, shown first.
+    `playback_rate` is the story's own pace, where that of its pattern would take too long (a crowd
+    for seconds, beside one order for milliseconds).
     """
 
     id: str
@@ -59,6 +61,7 @@ class Scenario:
     script: Script = ()
     front: tuple[str, ...] = ()
     breaks: tuple[str, ...] = ()
+    playback_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

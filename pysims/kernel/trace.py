@@ -62,20 +62,26 @@ class Run(Generic[State]):
         return digest_of(self.history)
 
 
-def check_plain(value: Any, path: str = "state") -> None:
+def check_plain(value: Any, path: str = "state", seen: dict[int, Any] | None = None) -> None:
     """`TypeError` unless `value` is made of numbers, texts, tuples and frozen dataclasses.
 
     Such a value cannot be changed behind the back of the history, and its text is the same in
-    every Python and under every hash seed.
+    every Python and under every hash seed. The states of a run share most of what they are made
+    of: with one `seen` for all of them (it maps the id of an object to the object, which it so
+    keeps alive), each part is looked at once.
     """
     if type(value) in _PLAIN:
         return
+    if seen is not None:
+        if id(value) in seen:
+            return
+        seen[id(value)] = value
     if isinstance(value, tuple):
         for i, item in enumerate(value):
-            check_plain(item, f"{path}[{i}]")
+            check_plain(item, f"{path}[{i}]", seen)
         return
     params = getattr(type(value), "__dataclass_params__", None)
     if params is None or not params.frozen:
         raise TypeError(f"{path} must be plain and frozen, got {type(value).__name__}")
     for name in value.__dataclass_fields__:
-        check_plain(getattr(value, name), f"{path}.{name}")
+        check_plain(getattr(value, name), f"{path}.{name}", seen)

@@ -15,7 +15,10 @@ from functools import cache
 from . import (
     cap,
     consistent_hashing,
+    faq,
     fault_tolerance,
+    folklore,
+    index,
     leader_election,
     rate_limiting,
     transactions,
@@ -25,7 +28,10 @@ from .runs import Source, noted, sources_of
 NUMBERS: Mapping[str, Callable[[], str]] = {
     **cap.NUMBERS,
     **consistent_hashing.NUMBERS,
+    **faq.NUMBERS,
     **fault_tolerance.NUMBERS,
+    **folklore.NUMBERS,
+    **index.NUMBERS,
     **leader_election.NUMBERS,
     **rate_limiting.NUMBERS,
     **transactions.NUMBERS,

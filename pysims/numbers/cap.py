@@ -52,6 +52,17 @@ def stale_while_cut(sites: str) -> str:
     return f"{sum(stale.values())} of {len(stale)}"
 
 
+def one_way_served() -> str:
+    """When A's deposit was confirmed, while only one way was cut."""
+    served, *_ = (r for r in final("cap_theorem", "one-way").requests if r.status == "done")
+    return str(served.returned_ms)
+
+
+def read_one_stale_reads() -> str:
+    """How many of the reads in Figure 10 are stale at its end."""
+    return str(final("pacelc", "read-one").tally.stale[0][0])
+
+
 NUMBERS: dict[str, Callable[[], str]] = {
     "lww balance": lambda: balance("ap-lww"),
     "lww lost": lambda: str(lost_dollars(final("cap_theorem", "ap-lww"))),
@@ -68,5 +79,7 @@ NUMBERS: dict[str, Callable[[], str]] = {
     "read-one reads": lambda: str(reads(final("pacelc", "read-one"), 1)),
     "read-one stale": lambda: f"{100 * stale_share(final('pacelc', 'read-one'), 1, 1):.1f} percent",
     "read-one median": lambda: median_ms("read-one", 1),
+    "read-one stale reads": read_one_stale_reads,
+    "one-way served": one_way_served,
     "quorum median": lambda: median_ms("quorum", 2),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -44,10 +45,39 @@ def bounded_without_d() -> State:
     return last("bounded-loads", script=((500, RemoveServer("D")),))
 
 
+def needless_again() -> str:
+    """What the counter of Figure 2 says after a second server has died, whichever it is."""
+    (needless,) = {
+        last("ring-kill", script=((3_000, RemoveServer(name)),)).needless for name in "ABC"
+    }
+    return str(needless)
+
+
+def largest_at(virtual_nodes: int, servers: int = 10) -> str:
+    """By how much the largest share is above the mean one, in percent, on average over all rings.
+
+    The shares are independent Gamma(V) variables divided by their sum. The largest variable is
+    below x with the probability F(x)**N, where 1 − F(x) = Σ exp(−x) x**k / k! over k < V; its mean
+    is the integral of 1 − F(x)**N.
+    """
+    step, total = 0.05, 0.0
+    for place in range(math.ceil(3 * virtual_nodes / step)):
+        x = (place + 0.5) * step
+        above = math.fsum(
+            math.exp(k * math.log(x) - x - math.lgamma(k + 1)) for k in range(virtual_nodes)
+        )
+        total += step * (1 - max(0.0, 1 - above) ** servers)
+    return f"{100 * (total / virtual_nodes - 1):.0f}"
+
+
 NUMBERS: dict[str, Callable[[], str]] = {
     "modulo moved": lambda: str(last("modulo-kill").moved),
     "modulo from dead": lambda: str(owned(states("modulo-kill")[0])["D"]),
     "modulo needless": lambda: str(last("modulo-kill").needless),
+    "ring needless": lambda: str(last("ring-kill").needless),
+    "ring needless again": needless_again,
+    "largest at 100": lambda: largest_at(100),
+    "largest at 150": lambda: largest_at(150),
     "ring moved": lambda: str(last("ring-kill").moved),
     "fullest of one point": lambda: str(fullest(last("one-point-each"))),
     "spread at 150": lambda: f"{spread_at(150)} percent",

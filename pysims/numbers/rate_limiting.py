@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
@@ -25,7 +26,7 @@ from ..patterns.rate_limiter import (
     SlidingWindowLog,
     TokenBucket,
 )
-from ..patterns.rate_limiter.model import COUNTER, FIXED, LOG, TOKEN
+from ..patterns.rate_limiter.model import COUNTER, FIXED, LAPSES, LOG, TOKEN
 from ..patterns.rate_limiter.scenarios import between
 from .runs import noted, run_of
 
@@ -120,6 +121,20 @@ def day_peak(which: int) -> str:
     return f"{six('day').last.peak[which]:,}"
 
 
+HOURS = dict(enumerate(("six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 6))
+
+
+def day_refused_between() -> str:
+    """The whole hours, in words, between which all refusals of the recorded day fall."""
+    run, shown_ms = six("day"), 60 * MINUTE_MS // LAPSES["minutes-10"]
+    refusing = []
+    for hour in range(24):
+        asked, admitted = between(run, hour * shown_ms - 1, (hour + 1) * shown_ms - 1)
+        if any(count < asked for count in admitted):
+            refusing.append(hour)
+    return f"{HOURS[refusing[0]]} and {HOURS[refusing[-1] + 1]}"
+
+
 def github_out() -> Any:
     """The state in which GitHub's quota has run out, at the first refusal."""
     states = six("github").history.states()
@@ -177,6 +192,24 @@ def sync_calls(interval_ms: int) -> str:
     return str(ten("periodic-sync").calls[sync_place(interval_ms)])
 
 
+def split_mean(servers: int = 10, requests: int = 100) -> float:
+    """What a split quota admits of exactly the limit, on average over all ways to deal at random.
+
+    Each server gets k of the requests with the binomial probability and admits its share of them.
+    """
+    share, p = requests // servers, 1 / servers
+    of_one = math.fsum(
+        min(k, share) * math.comb(requests, k) * p**k * (1 - p) ** (requests - k)
+        for k in range(requests + 1)
+    )
+    return servers * of_one
+
+
+def split_in_turn() -> str:
+    dealt = run_of("distributed_rate_limiter", "split-quota", params={"balancing": "round_robin"})
+    return str(dealt.last.tallies[SPLIT].admitted_total)
+
+
 NUMBERS: dict[str, Callable[[], str]] = {
     "boundary fixed": lambda: str(six("boundary").last.peak[FIXED]),
     "boundary others": boundary_others,
@@ -197,6 +230,7 @@ NUMBERS: dict[str, Callable[[], str]] = {
     "day fixed peak": lambda: day_peak(FIXED),
     "day log peak": lambda: day_peak(LOG),
     "day counter peak": lambda: day_peak(COUNTER),
+    "day refused between": day_refused_between,
     "github minute": github_minute,
     "github wait": lambda: f"{github_out().waits_ms[FIXED] / MINUTE_MS:.0f}",
     "gateway first": gateway_first,
@@ -216,6 +250,9 @@ NUMBERS: dict[str, Callable[[], str]] = {
     "local admitted": lambda: f"{tally('local-counters', LOCAL).admitted_total:,}",
     "split admitted": lambda: str(tally("split-quota", SPLIT).admitted_total),
     "split refused": lambda: str(tally("split-quota", SPLIT).wrong),
+    "split mean": lambda: f"{split_mean():.0f}",
+    "split mean exactly": lambda: f"{split_mean():.1f}",
+    "split in turn": split_in_turn,
     "race admitted": lambda: str(tally("get-then-set", NAIVE).admitted_total),
     "race counted": lambda: str(ten("get-then-set").store.naive.count),
     "shared sent": lambda: sent("shared-counter"),

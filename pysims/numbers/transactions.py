@@ -24,7 +24,6 @@ from ..order_book import (
 from ..patterns.durable_workflow.trip import STATES
 from ..patterns.saga.measure import at_stake_cents
 from ..patterns.two_phase_commit.measure import hold_ms
-from ..patterns.two_phase_commit.shop import books as books_of
 from .runs import noted, run_of, shown
 
 RUSH_MS = 8_000
@@ -83,7 +82,7 @@ def letters(scenario: str) -> dict[int, bool]:
 
 
 def wrong_alone() -> str:
-    found = findings(books_of(last(COMMIT, "decides-alone")))
+    found = findings(last(COMMIT, "decides-alone").books)
     return dollars(max(abs(finding.cents) for finding in found))
 
 
@@ -121,6 +120,11 @@ def charge_commands() -> int:
         if message.target == PAYMENTS
     }
     return len(asked)
+
+
+def given_back() -> str:
+    """What the shop has refunded beyond the charge, without keys."""
+    return dollars(-income_cents(last(SAGA, "refunded-twice").books))
 
 
 def cycle_charges() -> int:
@@ -251,6 +255,7 @@ NUMBERS: dict[str, Callable[[], str]] = {
     "saga lock wait": waited_ms,
     "saga crash asked": lambda: str(charge_commands()),
     "saga crash later": lambda: str(took_ms("orchestrator-crashes") - took_ms("all-works")),
+    "saga given back": given_back,
     "saga choreography messages": lambda: str(order_of("choreography").messages),
     "saga choreography ms": lambda: str(took_ms("choreography")),
     "saga orchestration messages": lambda: str(order_of("compensates").messages),

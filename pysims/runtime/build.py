@@ -32,7 +32,15 @@ COMPANIONS = ("jinja2", "markupsafe")
 
 # Parts of pysims that run only while the site is built, relative to the package.
 NOT_SHIPPED = frozenset(
-    {"runtime", "numbers", "widget/fence.py", "widget/embeds.py", "__main__.py"}
+    {
+        "runtime",
+        "numbers",
+        "prose",
+        "questions.py",
+        "widget/fence.py",
+        "widget/embeds.py",
+        "__main__.py",
+    }
 )
 NEVER_SHIPPED_SUFFIXES = frozenset({".pyc", ".pyi", ".so", ".pyd", ".c", ".typed", ".css"})
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from ..kernel import Action, Choice, Invariant, Number, OneOf, Switch, Text, knobs_of
 from ..patterns import load_pattern, pattern_ids
 from ..patterns.shelf import SHELF
-from .session import SPEEDS, Session, goes_on, touched
+from .session import SPEEDS, Session, goes_on, kinds, looked_for, spoken, touched
 
 TRACE_AROUND = 40
 BUTTONS_MAX = 8
@@ -279,6 +279,8 @@ def frame(session: Session) -> str:
                 for light in pattern.invariants
             ],
             trace=trace(session),
+            kinds=[(kind, spoken(kind)) for kind in kinds(session.history)],
+            kind=looked_for(session),
             speeds=SPEEDS,
         )
     )

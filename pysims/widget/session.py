@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from ..kernel import (
     History,
     Number,
     Pattern,
+    RunLimit,
     Scenario,
     Script,
     begin,
@@ -25,6 +27,7 @@ from ..kernel import (
     run_script,
     run_until,
 )
+from ..link import EVENTS_MAX, Link, link_from
 from ..patterns import load_pattern
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -34,7 +37,8 @@ LIMIT = 20_000
 # One search tries so many seeds, or so many events, whichever is first: a few seconds at most.
 SEARCH_SEEDS = 25
 SEARCH_EVENTS = 12_000
-SCRIPT_MAX = 1_000
+# The ways that a run took before the reader changed its past; the oldest is forgotten.
+WAYS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,24 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A run as it was before the reader acted in its past, and the moment that was on show."""
+
+    params: Any
+    seed: int
+    script: Script
+    until_ms: int
+    at: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """`at` is the index of the instant on show; `now_ms` the time on the widget's clock.
 
     `home` is where the page began. `filled` are the arguments that the reader gave an action last,
-    by the action's name, so that its form comes back as he left it.
+    by the action's name, so that its form comes back as he left it. `ways` are the runs that the
+    reader came from, the newest last; `kind` the class of the events that he looks for.
     """
 
     id: str
@@ -70,6 +87,8 @@ class Session:
     speed: float = 1.0
     message: str = ""
     filled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ways: tuple[Way, ...] = ()
+    kind: str = ""
 
     @property
     def sim(self) -> Any:
@@ -156,6 +175,50 @@ def back(session: Session) -> Session:
     return seek(session, at - 1)
 
 
+@lru_cache(maxsize=16)
+def kinds(history: History[Any]) -> tuple[str, ...]:
+    """The kinds of events that changed something in a run, in order of their names."""
+    changed = (history.change(index) for index in range(1, len(history)))
+    return tuple(sorted({type(event).__name__ for old, event, new in changed if old is not new}))
+
+
+def looked_for(session: Session) -> str:
+    """The kind of event that the reader looks for: the one that he chose, or the first."""
+    known = kinds(session.history)
+    return session.kind if session.kind in known or not known else known[0]
+
+
+def set_kind(session: Session, value: str) -> Session:
+    """Choose what `to_next` and `to_last` look for; `ValueError` names what the run has."""
+    known = kinds(session.history)
+    if value not in known:
+        raise ValueError(f"this run has no event {value[:40]!r}, it has: {', '.join(known)}")
+    return replace(session, kind=value)
+
+
+def found_among(session: Session, where: range, when: str) -> Session:
+    kind = looked_for(session)
+    for at in where:
+        if type(session.history.change(at)[1]).__name__ == kind and changes(session, at):
+            return seek(session, at)
+    raise ValueError(f"no “{spoken(kind)}” comes {when} this moment")
+
+
+def to_next(session: Session) -> Session:
+    """The next event of the kind that is looked for; `ValueError` if none is to come."""
+    return found_among(session, range(session.at + 1, len(session.history)), "after")
+
+
+def to_last(session: Session) -> Session:
+    """The last event of the kind before this moment; `ValueError` if there was none."""
+    return found_among(session, range(session.at - 1, 0, -1), "before")
+
+
+def spoken(kind: str) -> str:
+    """The name of a class in words: "ElectionTimeout" is "election timeout"."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", kind).lower()
+
+
 def goes_on(session: Session) -> bool:
     """Whether anything is pending at the end of the run."""
     return bool(session.history[-1].queue)
@@ -193,11 +256,16 @@ def toggle(session: Session) -> Session:
     return pause(session) if session.playing else play(session)
 
 
+def rate_of(session: Session) -> float:
+    """How many simulated ms pass in one ms of the reader."""
+    return session.speed * (session.scenario.playback_rate or session.pattern.playback_rate)
+
+
 def tick(session: Session, elapsed_ms: float) -> Session:
     """The session after `elapsed_ms` of the reader's time; it pauses at the end of its run."""
     if not session.playing:
         return session
-    rate = session.speed * session.pattern.playback_rate
+    rate = rate_of(session)
     now_ms = session.now_ms + max(1, round(min(elapsed_ms, 1_000) * rate))
     if now_ms >= session.until_ms:
         return replace(
@@ -215,7 +283,7 @@ def wait_ms(session: Session) -> int | None:
         return None
     later = session.at + 1
     end = session.history.time_ms(later) if later < len(session.history) else session.until_ms
-    rate = session.speed * session.pattern.playback_rate
+    rate = rate_of(session)
     longest = session.pattern.frame_ms or TICK_MS
     return max(1, min(longest, round((end - session.now_ms) / rate)))
 
@@ -226,8 +294,8 @@ def wait_ms(session: Session) -> int | None:
 def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
     """The reader does something now; what was to come after this moment is run anew."""
     event: Any = build(session.pattern.action(action).event, arguments, for_reader=True)
-    if len(session.script) >= SCRIPT_MAX:
-        raise ValueError(f"a run takes at most {SCRIPT_MAX} actions, reset it to act again")
+    if len(session.script) >= EVENTS_MAX:
+        raise ValueError(f"a run takes at most {EVENTS_MAX} actions, reset it to act again")
     now_ms = session.now_ms
     done = tuple(timed for timed in session.script if timed[0] <= now_ms)
     past = session.history.upto(session.history.index_at(now_ms))
@@ -242,7 +310,38 @@ def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
         at=history.index_at(now_ms),
         playing=session.playing and len(history) - 1 > history.index_at(now_ms),
         filled={**session.filled, action: dict(arguments)},
+        ways=came_from(session) if has_future(session) else session.ways,
     )
+
+
+def has_future(session: Session) -> bool:
+    """Whether something of this run comes after the moment on show, which acting would undo."""
+    return any(time_ms > session.now_ms for time_ms, _ in session.script) or (
+        session.at < len(session.history) - 1
+    )
+
+
+def came_from(session: Session) -> tuple[Way, ...]:
+    """The ways of a session, this one being the newest."""
+    here = Way(
+        session.params,
+        session.seed,
+        session.script,
+        session.until_ms,
+        session.at,
+        session.now_ms,
+    )
+    return (*session.ways, here)[-WAYS_MAX:]
+
+
+def go_back(session: Session) -> Session:
+    """The run as it was before the reader last acted in its past, at the moment that he left."""
+    if not session.ways:
+        raise ValueError("there is no earlier way, this run was not changed in its past")
+    way = session.ways[-1]
+    ready = replace(session, script=way.script, until_ms=way.until_ms, ways=session.ways[:-1])
+    ready = seek(rerun(ready, way.params, way.seed), way.at)
+    return replace(ready, now_ms=way.now_ms)
 
 
 def rerun(session: Session, params: Any, seed: int) -> Session:
@@ -320,10 +419,16 @@ def set_speed(session: Session, value: str) -> Session:
     return replace(session, speed=float(value))
 
 
+def other_speed(session: Session, by: int) -> Session:
+    """So many steps faster (or, below 0, slower), as far as there are speeds."""
+    index = SPEEDS.index(session.speed) + by
+    return replace(session, speed=SPEEDS[max(0, min(index, len(SPEEDS) - 1))])
+
+
 def set_scenario(session: Session, value: str) -> Session:
     """Another story, as it was written; the speed stays, and so does the page's own story."""
     fresh = opened(session.id, session.pattern.id, value)
-    return replace(fresh, speed=session.speed, home=session.home)
+    return replace(fresh, speed=session.speed, home=session.home, kind=session.kind)
 
 
 def reset(session: Session) -> Session:
@@ -339,6 +444,51 @@ def reset(session: Session) -> Session:
     return replace(fresh, home=home)
 
 
+# --- Permalinks -----------------------------------------------------------------------------------
+
+
+def link_of(session: Session) -> str:
+    """The run and the moment on show as the text of a permalink; `ValueError` if it is too long."""
+    return Link(
+        session.pattern,
+        session.scenario.id,
+        session.params,
+        session.seed,
+        session.script,
+        session.until_ms,
+        session.now_ms,
+        session.at,
+    ).text
+
+
+def follow(session: Session, text: str) -> Session:
+    """The run of a permalink, paused at its moment; `ValueError` says what is wrong with it."""
+    link = link_from(text)
+    if link.pattern.id != session.pattern.id:
+        raise ValueError(
+            f"the link is for a run of {link.pattern.id}, and this is {session.pattern.id}"
+        )
+    fresh = opened(session.id, link.pattern.id, link.scenario)
+    ready = replace(fresh, script=link.script, until_ms=link.until_ms, home=session.home)
+    ready = rerun(ready, link.params, link.seed)
+    at = link.at or ready.history.index_at(link.at_ms)
+    ready = seek(ready, at)
+    # Between two events the clock goes on; a time that is not there is the event's own.
+    begins = ready.now_ms
+    last = ready.at == len(ready.history) - 1
+    ends = ready.until_ms if last else ready.history.time_ms(ready.at + 1)
+    return replace(ready, now_ms=max(begins, min(link.at_ms, ends)), speed=session.speed)
+
+
+def follow_at_first(session: Session, text: str) -> Session:
+    """The run of the permalink that the page was opened with, or the story and what is wrong."""
+    try:
+        return follow(session, text)
+    except (ValueError, RunLimit) as problem:
+        says = f"This link cannot be followed: {problem}. The story is shown as it was written."
+        return replace(session, message=says)
+
+
 # --- Commands from outside ------------------------------------------------------------------------
 
 PLAIN: Mapping[str, Callable[[Session], Session]] = {
@@ -351,12 +501,19 @@ PLAIN: Mapping[str, Callable[[Session], Session]] = {
     "toggle": toggle,
     "reset": reset,
     "search": search,
+    "return": go_back,
+    "next": to_next,
+    "last": to_last,
+    "faster": lambda session: other_speed(session, 1),
+    "slower": lambda session: other_speed(session, -1),
     "show": lambda session: session,
 }
 WITH_VALUE: Mapping[str, Callable[[Session, str], Session]] = {
     "seed": set_seed,
     "speed": set_speed,
     "scenario": set_scenario,
+    "follow": follow,
+    "kind": set_kind,
     "seek": lambda session, value: seek(session, int(value)),
     "tick": lambda session, value: tick(session, float(value)),
 }
@@ -383,6 +540,33 @@ def command(session: Session, message: Mapping[str, Any]) -> Session:
     raise ValueError(f"there is no command {do[:40]!r}, there are: {known}")
 
 
+def plain_fields(owner: Any) -> dict[str, Any]:
+    """Field → value of a dataclass whose fields are plain."""
+    return {f.name: getattr(owner, f.name) for f in fields(owner)}
+
+
+def plain_script(script: Script) -> list[Any]:
+    return [[time_ms, type(event).__name__, plain_fields(event)] for time_ms, event in script]
+
+
+def plain_way(way: Way) -> dict[str, Any]:
+    return {
+        **plain_fields(way),
+        "params": plain_fields(way.params),
+        "script": plain_script(way.script),
+    }
+
+
+def script_from(pattern: Pattern, plain: list[Any]) -> Script:
+    """The script that `plain_script` wrote down; `ValueError` for what is not allowed."""
+    if len(plain) > EVENTS_MAX:
+        raise ValueError(f"a run takes at most {EVENTS_MAX} actions, got {len(plain)}")
+    return tuple(
+        (int(time_ms), build(pattern.action(name).event, arguments))
+        for time_ms, name, arguments in plain
+    )
+
+
 def saved(session: Session) -> dict[str, Any]:
     """What it takes to make this session again, as plain JSON."""
     return {
@@ -391,17 +575,16 @@ def saved(session: Session) -> dict[str, Any]:
         "scenario": session.scenario.id,
         "home": asdict(session.home),
         "overrides": dict(session.overrides),
-        "params": {f.name: getattr(session.params, f.name) for f in fields(session.params)},
+        "params": plain_fields(session.params),
         "seed": session.seed,
-        "script": [
-            [time_ms, type(event).__name__, {f.name: getattr(event, f.name) for f in fields(event)}]
-            for time_ms, event in session.script
-        ],
+        "script": plain_script(session.script),
         "until_ms": session.until_ms,
         "at": session.at,
         "now_ms": session.now_ms,
         "speed": session.speed,
         "filled": {name: dict(given) for name, given in session.filled.items()},
+        "ways": [plain_way(way) for way in session.ways],
+        "kind": session.kind,
     }
 
 
@@ -410,18 +593,29 @@ def restored(plain: Mapping[str, Any]) -> Session:
     fresh = opened(
         str(plain["id"]), str(plain["pattern"]), str(plain["scenario"]), plain["overrides"]
     )
-    script: Script = tuple(
-        (int(time_ms), build(fresh.pattern.action(name).event, arguments))
-        for time_ms, name, arguments in plain["script"]
-    )
-    if len(script) > SCRIPT_MAX:
-        raise ValueError(f"a run takes at most {SCRIPT_MAX} actions, got {len(script)}")
+    pattern = fresh.pattern
+    script = script_from(pattern, plain["script"])
     home = Home(**plain["home"])
-    fresh.pattern.scenario(home.scenario)
+    pattern.scenario(home.scenario)
     ready = replace(
-        fresh, script=script, until_ms=int(plain["until_ms"]), home=home, filled=plain["filled"]
+        fresh,
+        script=script,
+        until_ms=int(plain["until_ms"]),
+        home=home,
+        filled=plain["filled"],
+        kind=str(plain["kind"]),
+        ways=tuple(
+            Way(
+                **{
+                    **way,
+                    "params": build(pattern.params, way["params"]),
+                    "script": script_from(pattern, way["script"]),
+                }
+            )
+            for way in plain["ways"]
+        ),
     )
-    params: Any = build(fresh.pattern.params, plain["params"])
+    params: Any = build(pattern.params, plain["params"])
     ready = rerun(ready, params, int(plain["seed"]))
     ready = seek(ready, int(plain["at"]))
     return replace(ready, now_ms=int(plain["now_ms"]), speed=float(plain["speed"]))

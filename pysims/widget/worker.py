@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from traceback import format_exc
 from typing import Any
@@ -17,7 +18,16 @@ from ..kernel import RunLimit, digest_of
 from ..patterns import load_pattern, pattern_ids
 from ..patterns.shelf import SHELF, unwrapped
 from .render import compile_all, frame
-from .session import Session, command, opened, restored, saved, wait_ms
+from .session import (
+    Session,
+    command,
+    follow_at_first,
+    link_of,
+    opened,
+    restored,
+    saved,
+    wait_ms,
+)
 
 __all__ = ["dispatch"]
 
@@ -49,13 +59,15 @@ def catalog() -> dict[str, list[str]]:
 def open_session(message: dict[str, Any]) -> Session:
     if message.get("saved"):
         return restored(message["saved"])
-    return opened(
+    session = opened(
         str(message["id"]),
         str(message["pattern"]),
         message.get("scenario"),
         message.get("overrides") or {},
         message.get("seed"),
     )
+    link = message.get("link")
+    return session if link is None else follow_at_first(session, str(link))
 
 
 def open_for_good(message: dict[str, Any]) -> Session:
@@ -75,9 +87,24 @@ def open_for_good(message: dict[str, Any]) -> Session:
         gc.enable()
 
 
+def permalink(session: Session) -> dict[str, str]:
+    """The run as a link, and the scenario it is of; or why there is none."""
+    try:
+        return {"scenario": session.scenario.id, "link": link_of(session)}
+    except ValueError as problem:
+        return {"refusal": f"{problem}."}
+
+
+QUESTIONS: dict[str, Callable[[Session], dict[str, str]]] = {
+    "digest": lambda session: {"digest": digest_of(session.history)},
+    "link": permalink,
+}
+"""What can be asked of a run without changing it."""
+
+
 def handle(message: dict[str, Any]) -> dict[str, Any]:
     """Carry out one message; a refusal is a sentence in the picture, and the run stays."""
-    widget, do = str(message.get("id", "")), message.get("do")
+    widget, do = str(message.get("id", "")), str(message.get("do"))
     if do == "shelve":
         SHELF.put(str(message["pattern"]), unwrapped(message["code"]))
     if do == "close":
@@ -92,8 +119,8 @@ def handle(message: dict[str, Any]) -> dict[str, Any]:
     if widget not in SESSIONS:
         raise ValueError(f"there is no widget {widget[:40]!r} here")
     session = SESSIONS[widget]
-    if do == "digest":
-        return {"id": widget, "digest": digest_of(session.history)}
+    if do in QUESTIONS:
+        return {"id": widget, **QUESTIONS[do](session)}
     try:
         changed = command(session, message)
     except (ValueError, RunLimit) as problem:

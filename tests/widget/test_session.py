@@ -81,6 +81,15 @@ def test_speed(jump: Session) -> None:
     assert fast.now_ms == 400
 
 
+def test_a_crowd_plays_at_a_pace_of_its_own() -> None:
+    one = opened("w", "two_phase_commit", "commit")
+    crowd = do(opened("w", "two_phase_commit", "rush"), "start", "play")
+    ticks = {"do": "tick", "value": 1_000}
+    assert do(crowd, ticks).now_ms == 400
+    assert do(one, "start", "play", ticks).now_ms == 14
+    assert do(crowd, {"do": "speed", "value": "4.0"}, ticks).now_ms == 1_600
+
+
 def test_acting_forks_the_run_at_the_moment_on_show(jump: Session) -> None:
     forked = do(jump, {"do": "seek", "value": "1"}, remove("A"))
     assert up(forked) == "BC"

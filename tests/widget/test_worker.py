@@ -34,6 +34,39 @@ def test_a_refusal_is_a_sentence_in_the_picture_and_the_run_stays() -> None:
     assert ask(do="show", id="w")["html"] == first["html"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "crash", "node", "parameter"),
+    [
+        ("uncoordinated_transaction", "Crash", "Payments", "failing_step"),
+        ("two_phase_commit", "Crash", "Payments", "alone"),
+        ("saga", "Crash", "Payments", "fails"),
+        ("durable_workflow", "Kill", "A", "engine"),
+        ("transactional_outbox", "Crash", "Broker", "publish"),
+    ],
+)
+def test_who_does_not_exist_or_is_down_is_refused_in_the_picture(
+    pattern: str, crash: str, node: str, parameter: str
+) -> None:
+    ask(do="open", id="w", pattern=pattern)
+    what = "worker" if pattern == "durable_workflow" else "node"
+    before = ask(do="start", id="w")
+    unknown = ask(do="act", id="w", name=crash, arguments={what: "Bank"})
+    assert f"{what} must be one of" in unknown["html"]
+    assert "got &#39;Bank&#39;." in unknown["html"]
+    early = ask(do="act", id="w", name="Restart", arguments={what: node})
+    assert "must be one" in early["html"]
+    chosen = ask(do="param", id="w", name=parameter, value="no-such-thing")
+    assert "must be one of" in chosen["html"]
+    for refused in (unknown, early, chosen):
+        assert 'role="alert"></p>' not in refused["html"]
+        assert refused["saved"] == before["saved"]
+    down = ask(do="act", id="w", name=crash, arguments={what: node})
+    assert 'role="alert"></p>' in down["html"]
+    again = ask(do="act", id="w", name=crash, arguments={what: node})
+    assert f"got &#39;{node}&#39;." in again["html"] or "which is down." in again["html"]
+    assert again["saved"] == down["saved"]
+
+
 def test_a_mistake_in_a_pattern_is_reported_with_its_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -32,6 +32,7 @@ from .state import (
     State,
     Tap,
     books,
+    taps,
     under_way,
     workers_down,
     workers_up,
@@ -83,7 +84,7 @@ PATTERN = Pattern(
         Action(Restart, "Restart", available=lambda state: bool(workers_down(state))),
         Action(Request, "Request a trip", available=lambda state: not under_way(state)),
         Action(Cancel, "Cancel the trip", available=under_way),
-        Action(Tap, "Driver:"),
+        Action(Tap, "Driver:", available=lambda state: bool(taps(state))),
         Action(Deploy, "Deploy code"),
     ),
     invariants=(

@@ -27,6 +27,7 @@ from ...kernel import (
     Latency,
     Message,
     arrive,
+    check_up,
     crash,
     is_up,
     network_of,
@@ -63,7 +64,6 @@ from .state import (
     taps,
     under_way,
     worker_of,
-    workers_down,
     workers_up,
 )
 from .trip import CODES, RIDER_CANCELED
@@ -145,17 +145,9 @@ def alarmed(state: State, name: str, ctx: Context) -> State:
 # --- What the reader does -------------------------------------------------------------------------
 
 
-def check_worker(name: str) -> str:
-    """`name`, if it is a worker's; only workers can be killed."""
-    if name not in WORKERS:
-        raise ValueError(f"worker must be one of {', '.join(WORKERS)}, got {name[:40]!r}")
-    return name
-
-
 def killed(state: State, name: str, ctx: Context) -> State:
     """A worker dies. Nobody is told; its task will be missed when the time for it is over."""
-    if check_worker(name) not in workers_up(state):
-        raise ValueError(f"worker must be one that is up, got {name!r}, which is down already")
+    check_up(state.network, name, among=WORKERS, what="worker")
     state = with_worker(state, restarted(worker_of(state, name), Worker(name)))
     state = replace(state, network=crash(state.network, name), kills=state.kills + 1)
     return service.missed(state, name, ctx)
@@ -163,8 +155,7 @@ def killed(state: State, name: str, ctx: Context) -> State:
 
 def came_back(state: State, name: str, ctx: Context) -> State:
     """A worker starts with the code that is deployed, knows no trip, and asks for a task."""
-    if check_worker(name) not in workers_down(state):
-        raise ValueError(f"worker must be one that is down, got {name!r}, which is up")
+    check_up(state.network, name, up=False, among=WORKERS, what="worker")
     state = with_worker(state, Worker(name, state.deployed))
     return worker.poll(replace(state, network=restart(state.network, name)), name, ctx)
 

@@ -19,17 +19,14 @@ def doer(state: State) -> Worker | None:
 
 
 def standing(state: State) -> Replay:
-    """Where the trip stands: the replay of its history by the code that has written it."""
+    """Where the trip stands: the replay of its history by the code that wrote last."""
     if not durable(state):
         worker = doer(state)
         return replay(code_of(worker.code), worker.memory) if worker else Replay(())
     if not state.service.history:
         return Replay(())
     code = state.service.code or state.deployed
-    found = replay(code_of(code), state.service.history)
-    if found.mismatch is not None and state.params.coin:
-        found = replay(code_of(code, True), state.service.history)
-    return found
+    return replay(code_of(code, state.service.coin), state.service.history)
 
 
 def charges(state: State) -> tuple[Row, ...]:
@@ -54,7 +51,7 @@ def history_grows(state: State) -> bool:
 
 
 def same_commands(state: State) -> bool:
-    """The code that wrote the history, run again from its first line, yields the same commands."""
+    """The code that wrote last, run again from its first line, yields the recorded commands."""
     return standing(state).mismatch is None
 
 

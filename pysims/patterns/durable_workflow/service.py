@@ -231,7 +231,8 @@ def told_decision(state: State, worker: str, decided: Decided, ctx: Context) -> 
         service,
         history=service.history + stamped(decided.commands, ctx.now_ms),
         sticky=worker if state.params.cache else "",
-        code=service.code or decided.code,
+        code=decided.code,
+        coin=decided.coin,
         mismatch=None,
         blamed="",
     )
@@ -336,6 +337,8 @@ def missed(state: State, worker: str, ctx: Context) -> State:
     """The connection to a worker that has a whole trip broke: after a while another one gets it."""
     for task in state.service.tasks:
         if task.kind == JOB and task.worker == worker:
-            deadline_ms = wake(HISTORY, ctx.now_ms + state.params.task_timeout_ms, ctx)
-            state = with_task(state, replace(task, deadline_ms=deadline_ms))
+            # It is free from now on, so that what the dead one has sent before does not revive it.
+            state = again(
+                state, task, wake(HISTORY, ctx.now_ms + state.params.task_timeout_ms, ctx)
+            )
     return state

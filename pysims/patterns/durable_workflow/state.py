@@ -106,9 +106,10 @@ class Service:
     """The history service: the history of the trip, and the tasks that are to be done.
 
     `noted` are the signals that it has, so that none counts twice. `sticky` is the worker that has
-    the trip in its memory. `status` is what the last decision reported, `code` the code that
-    decided first. `mismatch` is why the trip is stuck, `blamed` the worker that found out. `run`
-    counts how often the trip was begun from the top, without a history.
+    the trip in its memory. `status` is what the last decision reported, `code` the code that made
+    it and `coin` what its coin showed: they replayed all of the history before. `mismatch` is why
+    the trip is stuck, `blamed` the worker that found out. `run` counts how often the trip was begun
+    from the top, without a history.
     """
 
     history: History = ()
@@ -120,6 +121,7 @@ class Service:
     status: str = ""
     status_ms: int = 0
     code: str = ""
+    coin: bool = False
     mismatch: Mismatch | None = None
     blamed: str = ""
     run: int = 0
@@ -288,6 +290,7 @@ class Decided:
     commands: History
     status: str
     code: str
+    coin: bool = False
     mismatch: Mismatch | None = None
 
 

@@ -236,14 +236,17 @@ def of_deadline(before: State, after: State) -> str:
     """The history service looks at its tasks."""
     old = {task.id: task for task in before.service.tasks}
     late = [task for task in after.service.tasks if task.attempt > old[task.id].attempt]
-    given = [task.worker for task in after.service.tasks if task.worker and not old[task.id].worker]
+    given = [task for task in after.service.tasks if task.worker and not old[task.id].worker]
     if late:
         task = late[0]
         was = old[task.id].worker
         text = f"worker {was} has not answered in time: its task goes to another"
         return f"{text}, worker {task.worker}." if task.worker else f"{text}."
     if given:
-        return f"worker {given[0]} gets the task: the one that knows the trip is busy or gone."
+        worker = given[0].worker
+        if given[0].kind == JOB:
+            return f"worker {worker} gets the whole trip: the one that had it is gone."
+        return f"worker {worker} gets the task: the one that knows the trip is busy or gone."
     return "the history service sets a task free."
 
 

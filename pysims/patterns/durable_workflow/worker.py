@@ -161,8 +161,9 @@ def decide(state: State, worker: Worker, held: Held, ctx: Context) -> State:
     cached = held.length + len(found.new) if found.mismatch is None else 0
     state = with_worker(state, replace(worker, cached=cached))
     decided = Decided(
-        state.trip, held.id, held.attempt, found.new, found.state, worker.code, found.mismatch
-    )
+        state.trip, held.id, held.attempt, found.new, found.state, worker.code, worker.coin,
+        found.mismatch,
+    )  # fmt: skip
     return poll(say(state, worker.name, HISTORY, decided, ctx), worker.name, ctx)
 
 

@@ -25,6 +25,7 @@ from ...kernel import (
     Latency,
     Message,
     arrive,
+    check_up,
     crash,
     is_up,
     network_of,
@@ -179,9 +180,7 @@ def audited(state: State, ctx: Context) -> State:
 
 def crashed(state: State, name: str) -> State:
     """The node stops; what is in memory is gone."""
-    check(state, name)
-    if not is_up(state.network, name):
-        raise ValueError(f"node must be one that is up, got {name!r}, which is down already")
+    check_up(state.network, name, among=nodes_of(state))
     state = replace(state, network=crash(state.network, name))
     if name == ORCHESTRATOR:
         return orchestration.forgotten(state)
@@ -191,9 +190,7 @@ def crashed(state: State, name: str) -> State:
 
 def came_back(state: State, name: str, ctx: Context) -> State:
     """The node goes on from its disk; customers who wait at its door come in."""
-    check(state, name)
-    if is_up(state.network, name):
-        raise ValueError(f"node must be one that is down, got {name!r}, which is up")
+    check_up(state.network, name, up=False, among=nodes_of(state))
     state = replace(state, network=restart(state.network, name))
     if name == ORCHESTRATOR:
         state = orchestration.resume(state, ctx)
@@ -204,9 +201,3 @@ def came_back(state: State, name: str, ctx: Context) -> State:
             if not order.begun:
                 state = entered(state, order.order, ctx)
     return state
-
-
-def check(state: State, name: str) -> None:
-    """`ValueError` unless the node takes part in the saga and can crash."""
-    if name not in nodes_of(state):
-        raise ValueError(f"node must be one of {', '.join(nodes_of(state))}, got {name[:40]!r}")

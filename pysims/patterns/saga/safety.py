@@ -40,9 +40,12 @@ def in_reverse(order: Order) -> bool:
     Effects that came twice are another property's matter; here they are looked at as they came.
     """
     standing_steps: list[int] = []
-    for effect in order.effects:
+    for index, effect in enumerate(order.effects):
+        again = effect.step not in standing_steps and effect in order.effects[:index]
         if not effect.undo:
             standing_steps.append(effect.step)
+        elif again:
+            continue
         elif not standing_steps or standing_steps.pop() != effect.step:
             return False
     return True

@@ -26,7 +26,7 @@ from .measure import (
     messages_without_faults,
     turned,
 )
-from .safety import ONCE, WHOLE
+from .safety import ADDS_UP, ONCE, WHOLE
 from .state import (
     ANSWER_LOST,
     CHOREOGRAPHY,
@@ -46,6 +46,8 @@ PLACE_MS = 5
 ONE = ((PLACE_MS, Place()),)
 LOOK_MS = 78
 CRASH_MS, RESTART_MS = 44, 130
+# The refund is on the disk of Payments, its answer on the way.
+REFUND_MS, BACK_MS = 104, 160
 DOWN_MS, UP_MS, CUSTOMERS_MS = 2_000, 6_000, 8_000
 
 
@@ -143,6 +145,15 @@ def charges_twice(run: Run[State]) -> bool:
     return state.orders[0].outcome == COMPLETED and cents == 2 * PRICE_CENTS
 
 
+def refunds_twice(run: Run[State]) -> bool:
+    """One charge and two refunds; the orchestrator had died before it heard of the first."""
+    state = run.last
+    way = ["Orders", "Payments", "undo Payments", "undo Payments", "undo Orders"]
+    cents = sum(finding.cents for finding in findings(state.books))
+    back = effects(run.state_at(REFUND_MS)) == way[:3]
+    return back and effects(state) == way and cents == -PRICE_CENTS
+
+
 def rushes(run: Run[State]) -> bool:
     """All customers get an answer, 95 % within 150 ms, and more than half the readings mislead."""
     state = run.last
@@ -162,6 +173,8 @@ def waits_for_shipping(run: Run[State]) -> bool:
 
 
 FRONT = ("coordination", "fails")
+# 16 s of a crowd in 40 s of the reader, at the pattern's own pace 20 minutes.
+RUSH_RATE = 0.4
 RUSH = {"customers_ms": CUSTOMERS_MS, "declined": 0.05, "reads_per_s": 5.0, "stock": 1_000}
 
 SCENARIOS = (
@@ -300,6 +313,20 @@ SCENARIOS = (
         breaks=(ONCE, WHOLE),
     ),
     Scenario(
+        id="refunded-twice",
+        title="A refund that nobody heard of, and no idempotency keys",
+        claim="Charged once and refunded twice: the shop has given $49.99 away.",
+        proof=refunds_twice,
+        watch="The orchestrator does not know of the refund, so it asks again. Switch the keys on.",
+        until_ms=400,
+        show_ms=230,
+        seed=SEED,
+        params={"fails": INVENTORY, "idempotency_keys": False},
+        script=(*ONE, (REFUND_MS, Crash(ORCHESTRATOR)), (BACK_MS, Restart(ORCHESTRATOR))),
+        front=("idempotency_keys", "coordination"),
+        breaks=(ONCE, WHOLE, ADDS_UP),
+    ),
+    Scenario(
         id="rush",
         title="Thirty customers a second",
         claim="Every customer gets an answer, 95 % within 150 ms; most readings are misled.",
@@ -310,6 +337,7 @@ SCENARIOS = (
         seed=SEED,
         params={**RUSH, "orders_per_s": 30.0},
         front=("semantic_lock", "coordination"),
+        playback_rate=RUSH_RATE,
     ),
     Scenario(
         id="service-down",
@@ -323,5 +351,6 @@ SCENARIOS = (
         params={**RUSH, "orders_per_s": 10.0},
         script=((DOWN_MS, Crash(SHIPPING)), (UP_MS, Restart(SHIPPING))),
         front=("pivot", "coordination"),
+        playback_rate=RUSH_RATE,
     ),
 )

@@ -28,6 +28,7 @@ from ...order_book import (
     execute,
     refusal,
     standing,
+    undo_again,
 )
 from .state import (
     FAILS,
@@ -167,7 +168,9 @@ def changed(state: State, database: Database, task: Task, answer: str) -> Databa
         return used(database, key_of(task)) if keys else database
     if task.undo:
         undone = compensate(database, task.order, key_of(task, undo=False) if keys else "")
-        return used(undone, key_of(task)) if keys else undone
+        if keys:
+            return used(undone, key_of(task))
+        return undone if undone.rows != database.rows else undo_again(database, task.order)
     if task.step == LAST:
         confirmed = confirm(database, task.order)
         return used(confirmed, key_of(task)) if keys else confirmed

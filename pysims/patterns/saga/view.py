@@ -22,6 +22,7 @@ from ...order_book import (
     Database,
     dollars,
     ledger,
+    overdone,
     rank,
     standing,
 )
@@ -320,7 +321,7 @@ def ledgers_of(state: State) -> list[dict[str, Any]]:
 def is_off(state: State, database: Database, number: int) -> bool:
     """Whether a book does not have what it should have of an order that has ended."""
     wanted = int(state.orders[number - 1].outcome == COMPLETED)
-    return standing(database, number) != wanted
+    return standing(database, number) != wanted or overdone(database, number) > 0
 
 
 def knowledge_of(state: State, order: Order | None) -> list[dict[str, Any]]:

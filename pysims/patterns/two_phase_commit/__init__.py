@@ -24,7 +24,6 @@ from .shop import (
     Restart,
     SetLoss,
     State,
-    books,
     decision_of,
     in_doubt,
     is_quiet,
@@ -46,7 +45,6 @@ __all__ = [
     "Restart",
     "SetLoss",
     "State",
-    "books",
     "decision_of",
     "in_doubt",
     "is_quiet",
@@ -76,7 +74,7 @@ def releases(state: State) -> bool:
 
 def keeps_stock(state: State) -> bool:
     """What is in stock and what is reserved add up to what there was."""
-    return conserved(books(state), state.params.stock)
+    return conserved(state.books, state.params.stock)
 
 
 PATTERN = Pattern(

@@ -25,6 +25,7 @@ from ...kernel import (
     Latency,
     Message,
     arrive,
+    check_up,
     crash,
     is_up,
     network_of,
@@ -61,7 +62,6 @@ from .shop import (
     State,
     Vote,
     Worked,
-    check_up,
     nodes,
     participant_of,
     slow_links,
@@ -219,7 +219,7 @@ def ordered(state: State, card: str, ctx: Context) -> State:
 
 def crashed(state: State, name: str) -> State:
     """A node stops: its locks, its works and what was not forced to its log are gone."""
-    check_up(state, name, up=True)
+    check_up(state.network, name, among=nodes(state))
     state = replace(state, network=crash(state.network, name))
     if name == COORDINATOR:
         return replace(state, coordinator=restarted(state.coordinator, Coordinator()))
@@ -229,7 +229,7 @@ def crashed(state: State, name: str) -> State:
 
 def came_back(state: State, name: str, ctx: Context) -> State:
     """A node restarts and does what its log says."""
-    check_up(state, name, up=False)
+    check_up(state.network, name, up=False, among=nodes(state))
     state = replace(state, network=restart(state.network, name))
     if name == COORDINATOR:
         return coordinating.recovered(state, ctx)

@@ -25,7 +25,6 @@ from ...kernel import (
     Number,
     OneOf,
     Switch,
-    check_node,
     is_up,
     knob,
     on_disk,
@@ -240,6 +239,11 @@ class State:
     waits: Tally = Tally()
     falls: tuple[Fall, ...] = ()
 
+    @property
+    def books(self) -> Databases:
+        """The databases of all services as they are on disk: a row for each order in it."""
+        return tuple(member.database for member in self.participants)
+
 
 # --- Messages -------------------------------------------------------------------------------------
 
@@ -403,11 +407,6 @@ Event: TypeAlias = (
 
 
 # --- What follows from the state ------------------------------------------------------------------
-
-
-def books(state: State) -> Databases:
-    """The databases of all services, as they are on disk."""
-    return tuple(member.database for member in state.participants)
 
 
 def participant_of(state: State, name: str) -> Participant:
@@ -586,17 +585,3 @@ def keys_of(service: str, order: int) -> tuple[str, ...]:
 def row_of(order: int) -> str:
     """The name of an order's row; it can be locked before it exists, as key-range locks do."""
     return f"the row of order {order}"
-
-
-def check_up(state: State, name: str, up: bool) -> None:
-    """`ValueError` unless a node is one that can crash, and is up (or down, if `up` is false)."""
-    if name not in nodes(state):
-        raise ValueError(f"node must be one of {', '.join(nodes(state))}, got {name[:40]!r}")
-    check_node(state.network, name)
-    if is_up(state.network, name) != up:
-        wanted = nodes_up(state) if up else state.network.down
-        now, other = ("up", "down") if up else ("down", "up")
-        listed = ", ".join(wanted) or "none at the moment"
-        raise ValueError(
-            f"node must be one that is {now} ({listed}), got {name!r}, which is {other}"
-        )

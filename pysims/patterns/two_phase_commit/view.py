@@ -30,7 +30,6 @@ from .shop import (
     Record,
     State,
     Vote,
-    books,
     in_doubt,
     is_prepared,
     status_in,
@@ -211,7 +210,7 @@ def ledgers(state: State) -> list[dict[str, Any]]:
             "note": "down" if not is_up(state.network, member.name) else "",
             "bad": bool(apart) and disagrees(state, member, apart),
         }
-        for member, database in zip(state.participants, books(state), strict=True)
+        for member, database in zip(state.participants, state.books, strict=True)
     ]
 
 

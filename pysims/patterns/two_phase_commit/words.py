@@ -32,7 +32,6 @@ from .shop import (
     State,
     Vote,
     Worked,
-    books,
     in_doubt,
     newest,
     nodes,
@@ -66,7 +65,7 @@ def focus_of(state: State) -> int:
 def wrong(state: State) -> tuple[Finding, ...]:
     """What does not fit in the books about the orders on which the participants disagree."""
     orders = torn(state)
-    return findings(only(books(state), orders)) if orders else ()
+    return findings(only(state.books, orders)) if orders else ()
 
 
 def only(databases: Databases, orders: tuple[int, ...]) -> Databases:

@@ -25,7 +25,7 @@ from ...kernel import (
     Latency,
     Message,
     arrive,
-    check_node,
+    check_up,
     crash,
     is_up,
     network_of,
@@ -105,14 +105,10 @@ def update(state: State, event: Event, ctx: Context) -> State:
         case Supervise():
             return back_up(state) if state.back_ms == ctx.now_ms else state
         case Crash(node):
-            check_node(state.network, node)
-            if not is_up(state.network, node):
-                raise ValueError(f"node must be one that is up, got {node!r}, which is down")
+            check_up(state.network, node)
             return crashed(state, node)
         case Restart(node):
-            check_node(state.network, node)
-            if is_up(state.network, node):
-                raise ValueError(f"node must be one that is down, got {node!r}, which is up")
+            check_up(state.network, node, up=False)
             return back_up(state) if node == SHOP else came_back(state, node)
     raise ValueError(f"uncoordinated_transaction has no event {event!r}")
 

@@ -275,7 +275,12 @@ def is_over(state: State, order: int) -> bool:
 
 def is_settled(state: State, order: int) -> bool:
     """Whether an order is complete, or nothing of it is in effect."""
-    return is_complete(state.databases, order) or is_void(state.databases, order)
+    return whole_or_void(state.databases, order)
+
+
+def whole_or_void(databases: Databases, order: int) -> bool:
+    """The same of databases that may hold the rows of this order alone."""
+    return is_complete(databases, order) or is_void(databases, order)
 
 
 def wrong(state: State) -> tuple[Finding, ...]:

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from ...kernel import Message, is_up
-from ...order_book import INVENTORY, ORDERS, SERVICES, STEPS, Finding, ledger, of_service, standing
+from ...order_book import (
+    INVENTORY,
+    ORDERS,
+    SERVICES,
+    STEPS,
+    Finding,
+    by_order,
+    ledger,
+    of_service,
+    standing,
+)
 from ...phrases import many
 from .shop import (
     ASKED,
@@ -28,6 +38,7 @@ from .shop import (
     is_settled,
     stake_cents,
     status,
+    whole_or_void,
     wrong,
 )
 from .words import TOLD, alternative, belief, describe, lesson, money, truth
@@ -152,13 +163,13 @@ def told(found: tuple[Finding, ...]) -> list[str]:
     return [*texts, f"and {len(found) - FINDINGS} more"] if len(found) > FINDINGS else texts
 
 
-def readouts_of(state: State) -> list[dict[str, str]]:
+def readouts_of(state: State, found: tuple[Finding, ...]) -> list[dict[str, str]]:
     over = [c.order for c in state.customers if is_over(state, c.order)]
-    cents = sum(stake_cents(state.databases, order) for order in over)
-    found = wrong(state)
+    alone = by_order(state.databases)
+    cents = sum(stake_cents(alone[order], order) for order in over if order in alone)
     units = sum(finding.units for finding in found)
     stock = of_service(state.databases, INVENTORY).stock
-    settled = sum(is_settled(state, order) for order in over)
+    settled = sum(order not in alone or whole_or_void(alone[order], order) for order in over)
     return [
         {
             "label": "Money at stake",
@@ -187,6 +198,7 @@ def view(state: State, now_ms: int) -> dict[str, Any]:
     """The scene and the numbers of a state."""
     order = len(state.customers)
     at = status(state, SHOP)
+    found = wrong(state)
     return {
         "order": order,
         "shop": {"word": SHOP_WORDS[at], "down": at == "down", "empty": at == "forgot"},
@@ -199,7 +211,7 @@ def view(state: State, now_ms: int) -> dict[str, Any]:
         "customer": TOLD[state.customers[-1].told] if order else "nobody has ordered yet",
         "books": books_of(state),
         "key_words": keys_of(state),
-        "wrong": told(wrong(state)),
+        "wrong": told(found),
         "lesson": lesson(state),
-        "readouts": readouts_of(state),
+        "readouts": readouts_of(state, found),
     }

@@ -406,9 +406,9 @@ def test_bad_input_is_refused_with_what_is_allowed() -> None:
     def run(event: object) -> None:
         pysims.run("transactional_outbox", script=((1, Crash(RELAY)), (2, event)))
 
-    with pytest.raises(ValueError, match="node must be one that is up, got 'Relay'"):
+    with pytest.raises(ValueError, match=r"node must be one that is up \(.*\), got 'Relay'"):
         run(Crash(RELAY))
-    with pytest.raises(ValueError, match="node must be one that is down, got 'Broker'"):
+    with pytest.raises(ValueError, match=r"node must be one that is down \(.*\), got 'Broker'"):
         run(Restart(BROKER))
     with pytest.raises(ValueError, match=r"node must be one of Orders, Relay.*got 'Kafka'"):
         run(Crash("Kafka"))

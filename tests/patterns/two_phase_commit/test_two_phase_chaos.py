@@ -27,7 +27,6 @@ from pysims.patterns.two_phase_commit.shop import (
     Restart,
     SetLoss,
     State,
-    books,
     is_quiet,
     nodes,
     participant_of,
@@ -73,7 +72,7 @@ def piece(sim: Sim[State], until_ms: int) -> tuple[Sim[State], int]:
         before, event, after = run.change(index)
         assert after.falls == (), (event, after.falls)
         if after.participants is not before.participants:
-            assert conserved(books(after), after.params.stock)
+            assert conserved(after.books, after.params.stock)
     return run[-1], len(run) - 1
 
 
@@ -97,10 +96,10 @@ def shaken(draw: Random, seed: int, clicks: int = 30) -> int:
 
 def check_the_calm(state: State) -> None:
     assert is_quiet(state)
-    assert findings(books(state)) == ()
+    assert findings(state.books) == ()
     assert not any(read.anomaly for read in state.reads)
     for placed in state.placed:
-        complete, void = (f(books(state), placed.order) for f in (is_complete, is_void))
+        complete, void = (f(state.books, placed.order) for f in (is_complete, is_void))
         assert (placed.outcome, complete, void) in (
             ("completed", True, False),
             ("void", False, True),

@@ -339,9 +339,9 @@ def test_bad_input_is_refused_with_what_is_allowed() -> None:
     def run(event: object) -> None:
         pysims.run("uncoordinated_transaction", script=((1, Crash("Payments")), (2, event)))
 
-    with pytest.raises(ValueError, match="node must be one that is up, got 'Payments'"):
+    with pytest.raises(ValueError, match=r"node must be one that is up \(.*\), got 'Payments'"):
         run(Crash("Payments"))
-    with pytest.raises(ValueError, match="node must be one that is down, got 'Orders'"):
+    with pytest.raises(ValueError, match=r"node must be one that is down \(.*\), got 'Orders'"):
         run(Restart("Orders"))
     with pytest.raises(ValueError, match=r"node must be one of Shop, Orders, Payments.*got 'Bank'"):
         run(Crash("Bank"))
