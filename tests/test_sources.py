@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 
 import pytest
 from pymdownx.superfences import SuperFencesException
 
+from pysims.prose import __main__ as command
 from pysims.prose.fences import format_sources, sources_html, validate_fence
 from pysims.prose.pages import addresses, footnotes, pages, references, text_of
 from pysims.prose.sources import (
@@ -156,6 +158,27 @@ def test_footnotes_are_read_as_markdown_reads_them() -> None:
 )  # fmt: skip
 def test_what_a_footnote_says_about_the_place(note: str, place: str) -> None:
     assert place_in(note) == place
+
+
+def test_the_command_drafts_the_entries_that_are_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main() == 0
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(command, "pages", lambda: {"page": "Page"})
+    monkeypatch.setattr(command, "text_of", lambda name: GOOD)
+    monkeypatch.setattr(command, "read_bibliography", lambda: Bibliography({}, SMALL.notes))
+    assert command.main() == 1
+    said = capsys.readouterr().out
+    assert "page: footnote gray cites no source" in said
+    draft = tomllib.loads(said[said.index("[sources.gray]") :])["sources"]["gray"]
+    assert draft == {
+        "kind": "article",
+        "authors": "J. Gray",
+        "title": "Notes on Data Base Operating Systems",
+        "year": 1978,
+        "address": "https://doi.org/10.1007/3-540-08755-9_9",
+    }
 
 
 def test_a_fence_refuses_what_it_does_not_know() -> None:

@@ -24,6 +24,29 @@
   };
 })();
 
+// Goes to the place on the next page that a link names.
+//
+// With instant navigation, Material notes the reader's place on the old page a tenth of a second
+// after the click, and if the new page, which is long, is not there by then, it takes that for the
+// place to go to. So what was clicked is remembered, and the browser is sent there once more.
+(() => {
+  let wanted = "";
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    const leaves = link && link.origin === location.origin && link.pathname !== location.pathname;
+    wanted = leaves ? link.hash : "";
+  }, { capture: true });
+  addEventListener("DOMContentLoaded", () => {
+    window.document$.subscribe(() => {
+      const hash = wanted;
+      wanted = "";
+      if (!hash || location.hash !== hash) return;
+      // After Material's own subscribers, of which one scrolls.
+      setTimeout(() => location.replace(hash));
+    });
+  });
+})();
+
 // Lets Material's other scripts run when the site is opened from disk.
 //
 // With instant navigation, Material ends `document$` there before it has emitted once, and

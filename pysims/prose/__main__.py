@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 
@@ -10,6 +11,11 @@ from .sources import problems_of, read_bibliography
 
 # Author (or publisher), title and the rest of a footnote: "J. Gray: *Notes …*, Springer, 1978."
 FORM = re.compile(r"^(?:(?P<lead>[^*]*?)[:,] )?\*(?P<title>(?:[^*\\]|\\.)+)\*(?P<rest>.*)$")
+
+
+def quoted(text: str) -> str:
+    """A text as TOML writes it, which for one line is as JSON does."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def draft(key: str, note: str, address: str) -> str:
@@ -21,10 +27,10 @@ def draft(key: str, note: str, address: str) -> str:
     lines = [
         f"[sources.{key}]",
         'kind = "article"',
-        f'{field} = "{lead or ""}"',
-        f'title = "{title}"',
+        f"{field} = {quoted(lead or '')}",
+        f"title = {quoted(title)}",
         *([f"year = {year[0]}"] if year else []),
-        f'address = "{address}"',
+        f"address = {quoted(address)}",
     ]
     return "\n".join(lines)
 
@@ -41,7 +47,8 @@ def main() -> int:
             for address in addresses(note):
                 if bibliography.at(address) is None:
                     drafts.setdefault(address, draft(key, note, address))
-    print("\n".join(found))
+    if found:
+        print("\n".join(found))
     if drafts:
         print(
             "\nTo complete and to add to docs/bibliography.toml:\n\n" + "\n\n".join(drafts.values())

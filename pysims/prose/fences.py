@@ -56,7 +56,7 @@ def source_html(source: Source, citations: Iterable[Citation], titles: Mapping[s
         key=source.key,
         lead=f"{lead}: " if lead else "",
         title=source.title,
-        end=("" if source.title.endswith(("?", ".")) else ".") + (f" {end}." if end else ""),
+        end=("" if source.title.endswith(("?", "!", ".")) else ".") + (f" {end}." if end else ""),
         address=address_html(source),
         cited=cited_html([one for one in citations if one.source == source.key], titles),
     )
