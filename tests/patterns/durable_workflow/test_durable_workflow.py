@@ -12,7 +12,7 @@ import pytest
 
 import pysims
 from pysims.kernel import Context, History, Latency, Network, Script, run_script, set_latency, start
-from pysims.patterns.durable_workflow import STATES, apps, charges, model, service, standing
+from pysims.patterns.durable_workflow import STATES, apps, charges, model, service, standing, worker
 from pysims.patterns.durable_workflow.engine import (
     COMMANDS,
     FIRED,
@@ -37,6 +37,7 @@ from pysims.patterns.durable_workflow.state import (
     REPLAY_MS,
     SERVICES,
     WORKERS,
+    Answer,
     Cancel,
     Decided,
     Deploy,
@@ -236,6 +237,15 @@ def test_a_deployment_is_caught_before_it_has_an_effect(at_ms: int) -> None:
     assert again[-1].state.service.mismatch is None
 
 
+def test_changed_code_that_comes_in_time_writes_on_and_is_what_replays() -> None:
+    run = history((*BEGIN, (450, Deploy(CHANGED))), until_ms=14_000, declines=0)
+    assert broken(run) == ""
+    state = run[-1].state
+    assert (state.service.status, state.service.code) == ("completed", CHANGED)
+    codes = {s.service.code for s in run.states()}
+    assert codes == {"", ORIGINAL, CHANGED}
+
+
 def test_changed_code_is_fine_for_a_trip_that_begins_with_it() -> None:
     run = history(((50, Deploy(CHANGED)), (100, Request())), declines=0)
     state = run[-1].state
@@ -359,6 +369,44 @@ def test_a_signal_counts_once_and_for_its_own_trip() -> None:
     assert noted.service.history[-1].name == "canceled"
     assert service.signaled(noted, signal, ctx) is noted
     assert service.signaled(state, replace(signal, trip=state.trip - 1), ctx) is state
+
+
+def test_an_answer_to_another_task_is_not_taken_for_this_one() -> None:
+    ctx = a_moment()
+    state = next(
+        s
+        for s in undisturbed(0, 0).states()
+        if any(w.held is not None and w.held.kind == ACTIVITY for w in s.workers)
+    )
+    busy = next(w for w in state.workers if w.held is not None and w.held.kind == ACTIVITY)
+    assert busy.held is not None
+    other = Answer(busy.held.id - 1, busy.held.number, 1)
+    assert worker.answered(state, busy, other, ctx) is state
+    assert worker.answered(state, busy, replace(other, task=busy.held.id), ctx) is not state
+
+
+def test_a_signal_after_the_end_is_noted_and_changes_nothing() -> None:
+    state = undisturbed(0, 0)[-1].state
+    late = service.signaled(state, Signal("Rider-99", state.trip, "canceled"), a_moment())
+    assert late.service.history == state.service.history
+    assert late.service.tasks == ()
+
+
+def test_a_worker_that_hears_nothing_gives_up_on_a_call_and_is_of_use_again() -> None:
+    alone = (*BEGIN, (150, Kill("B")), (150, Kill("C")))
+    calm = history(alone, 12_000, declines=0)
+    at_ms = next(
+        calm.time_ms(i)
+        for i in range(1, len(calm))
+        if (held := worker_of(calm[i].state, "A").held) and held.kind == ACTIVITY
+    )
+    deaf = history(alone, at_ms, declines=0)[-1]
+    deaf = replace(deaf, state=replace(deaf.state, network=lossy(deaf.state, 1.0)))
+    deaf = run_script(deaf, (), at_ms + 200)[-1]
+    healed = replace(deaf, state=replace(deaf.state, network=lossy(deaf.state, 0.0)))
+    state = run_script(healed, (), 30_000)[-1].state
+    assert state.service.status == "completed"
+    assert effects(state) == effects(undisturbed(0, 0)[-1].state)
 
 
 def test_a_confirmation_takes_its_own_signal_out_of_the_outbox() -> None:
