@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 import pysims
-from pysims.kernel import Context, History, Latency, Network, Script, run_script, set_latency, start
+from pysims.kernel import (
+    Context,
+    History,
+    Latency,
+    Message,
+    Network,
+    Script,
+    run_script,
+    set_latency,
+    start,
+)
 from pysims.patterns.durable_workflow import STATES, apps, charges, model, service, standing, worker
 from pysims.patterns.durable_workflow.engine import (
     COMMANDS,
@@ -42,9 +52,11 @@ from pysims.patterns.durable_workflow.state import (
     Decided,
     Deploy,
     Finished,
+    Forward,
     Held,
     Kill,
     Params,
+    Report,
     Request,
     Restart,
     Signal,
@@ -456,6 +468,17 @@ def test_without_a_history_the_next_worker_does_all_of_it_again(at_ms: int) -> N
     first = names(state, 1)
     assert first == whole[: len(first)]
     assert len(charges(state)) == 1 + any(name == "charge" for name, _ in first)
+
+
+def test_without_a_history_an_earlier_run_is_not_listened_to_and_not_told() -> None:
+    run = history(until_ms=1_500, engine="no_history", declines=0)
+    state, ctx = run[-1].state, a_moment()
+    (task,) = state.service.tasks
+    told = Report(state.trip, state.service.run - 1, "completed", closed=True)
+    assert service.told_progress(state, told, ctx) is state
+    assert service.told_progress(state, replace(told, run=1), ctx).service.closed
+    said = Forward(state.trip, state.service.run + 1, Recorded(SIGNALED, "canceled"))
+    assert worker.receive(state, Message(0, "History", task.worker, said, 0, 0), ctx) is state
 
 
 def test_without_a_history_a_late_answer_is_asked_for_again_with_the_same_key() -> None:
