@@ -272,11 +272,11 @@ def decisions(run: History[State]) -> list[tuple[str, Held]]:
     """Every decision that a worker took in hand, with its name."""
     found: list[tuple[str, Held]] = []
     for state in run.states():
-        for worker in state.workers:
-            held = worker.held
-            new = held is not None and held.kind == DECISION and (worker.name, held) not in found
+        for each in state.workers:
+            held = each.held
+            new = held is not None and held.kind == DECISION and (each.name, held) not in found
             if held is not None and new:
-                found.append((worker.name, held))
+                found.append((each.name, held))
     return found
 
 
