@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pysims
-from pysims.kernel import Run, digest_of
+from pysims.kernel import Pattern, Run, digest_of
 from pysims.widget.render import frame
-from pysims.widget.session import Session, command, opened, restored, saved, wait_ms
+from pysims.widget.session import (
+    WAYS_MAX,
+    Session,
+    command,
+    follow_at_first,
+    kinds,
+    link_of,
+    opened,
+    restored,
+    saved,
+    wait_ms,
+)
+from tests.catalog import PATTERNS
 
 
 def do(session: Session, *messages: dict[str, Any] | str) -> Session:
@@ -293,3 +307,107 @@ def test_reset_brings_back_what_the_page_chose() -> None:
     ):
         back = do(changed, "reset")
         assert (back.scenario.id, back.params.servers, back.seed) == ("first-election", 3, 7)
+
+
+# --- Links ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.id)
+def test_a_changed_run_and_its_moment_come_back_from_a_link(pattern: Pattern) -> None:
+    story = pattern.scenarios[-1]
+    before = do(opened("w", pattern.id, story.id), {"do": "seed", "value": "7"}, "start", "step")
+    moved = replace(before, now_ms=before.now_ms + 1)
+    here = moved if wait_until(moved) > moved.now_ms else before
+    there = do(opened("x", pattern.id), {"do": "follow", "value": link_of(here)})
+    assert digest_of(there.history) == digest_of(here.history)
+    assert (there.at, there.now_ms, there.seed) == (here.at, here.now_ms, 7)
+    assert (there.scenario, there.params) == (here.scenario, here.params)
+
+
+def wait_until(session: Session) -> int:
+    """When the instant on show ends."""
+    later = session.at + 1
+    return session.history.time_ms(later) if later < len(session.history) else session.until_ms
+
+
+def test_what_the_reader_did_is_in_the_link(jump: Session) -> None:
+    acted = do(jump, "start", remove("A"), {"do": "param", "name": "strategy", "value": "modulo"})
+    link = link_of(acted)
+    assert link == ("v=1&run=hash_ring/jump&set=strategy=modulo&do=0:RemoveServer:server=A&at=0:1")
+    there = do(opened("x", "hash_ring"), {"do": "follow", "value": link})
+    assert digest_of(there.history) == digest_of(acted.history)
+    assert there.home == opened("x", "hash_ring").home
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ("v=1&run=raft/first-election", "the link is for a run of raft, and this is hash_ring"),
+        ("v=9&run=hash_ring", "the link is of version 9, made by a newer edition"),
+        ("v=1&run=hash_ring/jump&do=5:RemoveServer:server=Z", "'Z'"),
+        ("<script>", "got '<script>'"),
+    ],
+)
+def test_a_bad_link_leaves_the_story_as_it_was(jump: Session, link: str, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        command(jump, {"do": "follow", "value": link})
+    stays = follow_at_first(jump, link)
+    assert says in stays.message
+    assert stays == replace(jump, message=stays.message)
+    assert "<script>" not in frame(stays)
+
+
+def test_a_link_to_a_run_without_end_is_refused(jump: Session) -> None:
+    raft = opened("r", "raft")
+    stays = follow_at_first(raft, f"v=1&run=raft/{raft.scenario.id}&until=9999999999999")
+    assert "This link cannot be followed" in stays.message
+    assert stays.history is raft.history
+    far = follow_at_first(jump, "v=1&run=hash_ring/jump&at=9999999999999:99999")
+    assert (far.at, far.now_ms) == (3, far.until_ms)
+
+
+# --- Ways and kinds -------------------------------------------------------------------------------
+
+
+def test_who_acts_in_the_past_can_return_to_the_way_he_came(jump: Session) -> None:
+    past = do(jump, "back")
+    changed = do(past, remove("A"))
+    assert len(changed.ways) == 1
+    again = restored(json.loads(json.dumps(saved(changed))))
+    assert again.ways == changed.ways
+    assert saved(do(again, "return")) == saved(do(changed, "return"))
+    returned = do(changed, "return")
+    assert digest_of(returned.history) == digest_of(jump.history)
+    assert (returned.at, returned.now_ms, returned.ways) == (past.at, past.now_ms, ())
+    with pytest.raises(ValueError, match="there is no earlier way"):
+        do(returned, "return")
+
+
+def test_only_so_many_ways_are_kept(jump: Session) -> None:
+    session = jump
+    for n in range(WAYS_MAX + 3):
+        look = {"do": "act", "name": "Lookup", "arguments": {"key": f"user:{n}"}}
+        session = do(session, "start", look)
+    assert len(session.ways) == WAYS_MAX
+    session = do(session, *["return"] * WAYS_MAX)
+    assert [event.key for _, event in session.script] == ["user:0", "user:1", "user:2"]
+
+
+def test_the_next_and_the_last_event_of_a_kind(jump: Session) -> None:
+    assert kinds(jump.history) == ("AddServer", "RemoveServer")
+    start = do(jump, "start", {"do": "kind", "value": "RemoveServer"})
+    assert [do(start, *["next"] * n).now_ms for n in (1, 2)] == [2_000, 6_000]
+    assert do(start, "next", "next", "last").now_ms == 2_000
+    with pytest.raises(ValueError, match="no “remove server” comes after this moment"):
+        do(start, "end", "next")
+    with pytest.raises(ValueError, match="no “remove server” comes before this moment"):
+        do(start, "last")
+    with pytest.raises(ValueError, match="it has: AddServer, RemoveServer"):
+        do(start, {"do": "kind", "value": "Explode"})
+    assert do(do(start, {"do": "scenario", "value": "ring-kill"}), "start", "next").at == 1
+
+
+def test_the_keys_for_speed_stop_at_the_ends(jump: Session) -> None:
+    assert do(jump, "faster").speed == 2.0
+    assert do(jump, *["faster"] * 9).speed == 4.0
+    assert do(jump, *["slower"] * 9).speed == 0.25
