@@ -83,10 +83,11 @@ def parts_of(link: Link) -> Iterator[tuple[str, str]]:
     yield "at", f"{link.at_ms}:{link.at}"
 
 
-def link_from(text: str) -> Link:
+def link_from(text: str, only: str | None = None) -> Link:
     """The link that a text holds; `ValueError` says in a sentence what is wrong with it.
 
-    The text may be a whole address: all up to the `?` of its last part is left aside.
+    The text may be a whole address: all up to the `?` of its last part is left aside. `only` is
+    the id of the one pattern that the link may be for.
     """
     if len(text) > LONGEST:
         raise ValueError(f"the link has {len(text):,} characters, allowed are {LONGEST:,}")
@@ -100,6 +101,8 @@ def link_from(text: str) -> Link:
     if version != VERSION:
         raise ValueError(f"v must be {VERSION}, got {version}")
     pattern_id, _, scenario_id = unquoted("run", one(given, "run")).partition("/")
+    if only not in (None, pattern_id):
+        raise ValueError(f"the link is for a run of {pattern_id[:60]!r}, and this is {only}")
     pattern = load_pattern(pattern_id)
     story = pattern.scenario(scenario_id or None)
     settings = dict(pair("set", part) for part in given.get("set", []))

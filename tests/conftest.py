@@ -24,11 +24,13 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A browser on a busy machine can miss a moment; what fails every time is a defect.
 
-    Nothing is tried again outside a browser. The summary lists what was.
+    Nothing is tried again outside a browser, or with `--reruns 0`. The summary lists what was.
     """
+    if config.getoption("reruns") is not None:
+        return
     for item in items:
         if BROWSER in item.path.parents or item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=TRIES_MORE))

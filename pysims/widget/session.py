@@ -463,11 +463,7 @@ def link_of(session: Session) -> str:
 
 def follow(session: Session, text: str) -> Session:
     """The run of a permalink, paused at its moment; `ValueError` says what is wrong with it."""
-    link = link_from(text)
-    if link.pattern.id != session.pattern.id:
-        raise ValueError(
-            f"the link is for a run of {link.pattern.id}, and this is {session.pattern.id}"
-        )
+    link = link_from(text, session.pattern.id)
     fresh = opened(session.id, link.pattern.id, link.scenario)
     ready = replace(fresh, script=link.script, until_ms=link.until_ms, home=session.home)
     ready = rerun(ready, link.params, link.seed)

@@ -342,7 +342,7 @@ def test_what_the_reader_did_is_in_the_link(jump: Session) -> None:
 @pytest.mark.parametrize(
     ("link", "says"),
     [
-        ("v=1&run=raft/first-election", "the link is for a run of raft, and this is hash_ring"),
+        ("v=1&run=raft/first-election", "the link is for a run of 'raft', and this is hash_ring"),
         ("v=9&run=hash_ring", "the link is of version 9, made by a newer edition"),
         ("v=1&run=hash_ring/jump&do=5:RemoveServer:server=Z", "'Z'"),
         ("<script>", "got '<script>'"),
