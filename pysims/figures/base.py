@@ -8,6 +8,7 @@ tables that are kept in `data/` to the models.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -84,13 +85,14 @@ def _read(path: Path, points: tuple[Point, ...], series: tuple[str, ...]) -> tup
 
 
 def write(figure: Figure) -> None:
-    """Compute the whole table of a figure and keep it."""
-    with figure.path.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow([figure.point_name, *figure.series])
-        for point in figure.points:
-            cells = [figure.measured(point, series) for series in figure.series]
-            lines.writerow([f"{point:g}", *("" if c is None else f"{c:.{DIGITS}g}" for c in cells)])
+    """Compute the whole table of a figure, and keep it when all of it is there."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow([figure.point_name, *figure.series])
+    for point in figure.points:
+        cells = [figure.measured(point, series) for series in figure.series]
+        lines.writerow([f"{point:g}", *("" if c is None else f"{c:.{DIGITS}g}" for c in cells)])
+    figure.path.write_text(text.getvalue(), "utf-8", newline="\n")
     _read.cache_clear()
 
 

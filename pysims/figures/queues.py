@@ -97,14 +97,14 @@ def paint_wait(sheet: Sheet, rows: tuple[Row, ...]) -> None:
     label(axes, 88, 13.5, "formula: ρ/(1 − ρ)", ha="right")
     label(axes, 74, 5.6, "dots: runs", ha="right")
     sheet.words(4, 16, "Mean wait, in times of service")
-    sheet.words(326, 256, "utilization, ρ", ha="right")
+    sheet.words(326, 256, "load, ρ", ha="right")
 
 
 FIGURES = (
     Figure(
         name="queue_wait",
-        title="Waiting against utilization",
-        point_name="utilization in %",
+        title="Waiting against load",
+        point_name="load in %",
         points=(10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95),
         series=("measured", "formula"),
         cell=wait,
