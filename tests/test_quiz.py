@@ -114,7 +114,7 @@ def read(html: str) -> list[Question]:
 
 def without_figures(text: str) -> str:
     """The page for renderers that know no figure: they would take the end of one for a start."""
-    return re.sub(r"^```sim .*\n```$", "", text, flags=re.MULTILINE)
+    return re.sub(r"^```(?:sim|figure) [^`]*\n```$", "", text, flags=re.MULTILINE)
 
 
 def rendered(text: str) -> str:

@@ -120,6 +120,7 @@ def test_the_order_book_stands_on_the_kernel() -> None:
 def test_only_what_markdown_calls_knows_it_and_nothing_knows_mkdocs() -> None:
     called = {
         PACKAGE / "widget" / "fence.py",
+        PACKAGE / "figures" / "fence.py",
         PACKAGE / "numbers" / "inline.py",
         PACKAGE / "prose" / "fences.py",
         PACKAGE / "prose" / "tooltips.py",
@@ -141,7 +142,9 @@ def test_only_the_worker_may_know_that_there_is_a_browser() -> None:
 def test_the_core_has_no_dependency_and_the_widget_only_the_template_engine() -> None:
     for path in MODULES:
         part = path.relative_to(PACKAGE).parts[0]
-        if part == "prose":
+        if part == "figures":
+            assert outer(path) <= {"markupsafe", "matplotlib", "pymdownx"}, path
+        elif part == "prose":
             assert outer(path) <= {"markdown", "markupsafe", "pymdownx", "PIL"}, path
         elif part == "questions.py":
             assert outer(path) == {"markdown"}, path
@@ -149,6 +152,12 @@ def test_the_core_has_no_dependency_and_the_widget_only_the_template_engine() ->
             assert outer(path) == set(), path
         elif part != "runtime":
             assert outer(path) <= {"jinja2", "markupsafe", "pymdownx"}, path
+
+
+def test_only_the_site_knows_the_figures() -> None:
+    for path in MODULES:
+        if path.relative_to(PACKAGE).parts[0] != "figures":
+            assert not any(name.startswith("pysims.figures") for name in inner(path)), path
 
 
 def test_no_circle_of_imports() -> None:

@@ -34,6 +34,7 @@ COMPANIONS = ("jinja2", "markupsafe")
 NOT_SHIPPED = frozenset(
     {
         "runtime",
+        "figures",
         "numbers",
         "prose",
         "questions.py",
