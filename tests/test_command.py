@@ -36,9 +36,29 @@ def test_run_takes_parameters_seed_and_json(capsys: pytest.CaptureFixture[str]) 
     assert len(same.trace) == 2
 
 
+def test_a_link_leads_to_the_run_that_it_was_made_of(capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["hash_ring", "--scenario", "jump", "--set", "keys=50", "--seed", "3"]
+    assert main(["link", *chosen, "--site", "https://example.org/x/"]) == 0
+    url = capsys.readouterr().out.strip()
+    page, _, text = url.partition("#?")
+    assert page == "https://example.org/x/embed/hash_ring/jump.html"
+    assert text == "v=1&run=hash_ring/jump&seed=3&set=keys=50&at=6000:3"
+    assert main(["run", *chosen]) == 0
+    ran = capsys.readouterr().out
+    assert main(["run", "--link", url]) == 0
+    assert capsys.readouterr().out == ran
+    assert main(["link", "hash_ring", "--at-ms", "0"]) == 0
+    assert capsys.readouterr().out.startswith("embed/hash_ring/ring-kill.html#?v=1&run=")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["run"], "run takes the name of a pattern, or --link"),
+        (["run", "--link", "x"], "a link has v, run, seed, set, do, until, at, each with ="),
+        (["run", "raft", "--link", "v=1"], "--link holds the whole run, leave out what else"),
+        (["link", "hash_ring", "--seed", "-1"], "seed must be an integer from 0 to"),
+        (["link", "hash_ring", "--at-ms", "-1"], "--at-ms must be from 0 to"),
         (["run", "nothing"], "there is no pattern 'nothing', there are: availability, bulkhead"),
         (["run", "hash_ring", "--scenario", "x"], "hash_ring has no scenario 'x'"),
         (["run", "hash_ring", "--set", "servers=21"], "servers must be an integer from 1 to 20"),
