@@ -12,6 +12,7 @@ from typing import Any
 
 from ...kernel import Message, is_up
 from ...order_book import dollars
+from ...phrases import many
 from ...shapes import Point, along
 from .engine import COMMANDS, History, Replay
 from .promises import charges, doer, standing
@@ -362,7 +363,7 @@ def readouts(state: State, now_ms: int) -> list[dict[str, str]]:
     numbers = [
         ("Charged", dollars(sum(paid)), f"{dollars(over)} too much" if over else "as it should be"),
         ("Steps done", f"{sum(bool(r.result) for r in rows)}", asked_note(state)),
-        ("Replays from the start", f"{state.replays}", f"{state.replayed} events fed"),
+        ("Replays from the start", f"{state.replays}", f"{many(state.replayed, 'event')} fed"),
         ("Questions", f"{calls.polls}", f"{calls.vain} in vain"),
         ("Told unasked", f"{calls.pushes}", "messages to the apps"),
         ("The rider hears", f"{late:.0f} ms", "late on average"),
