@@ -108,6 +108,10 @@ cards: .cache/cards ## Draw the pages' pictures for other sites (docs/assets/car
 overrides/generated/dates.html: always | $(VENV)/.site
 	@$(PY) -m pysims.prose.dates
 
+.PHONY: stills
+stills: site browser ## Draw the pictures that docs/*.md show where no fence is drawn, as on GitHub
+	$(PY) -m pysims.prose.stills
+
 .PHONY: runtime
 runtime: .cache/runtime ## Build what the browser runs (docs/assets/runtime/)
 

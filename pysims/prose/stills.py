@@ -1,0 +1,195 @@
+"""Pictures for readers of the plain Markdown, as on GitHub, where no fence is drawn.
+
+Under each fence stands `<img src="stills/<id>.png" …>`, a picture of the first frame or the figure.
+The site shows the thing itself, so this Markdown extension takes such lines out again:
+
+    markdown_extensions:
+      - pysims.prose.stills
+
+`python -m pysims.prose.stills` keeps it all: it writes the lines, and draws with a Chromium what
+has changed in the built site since it was drawn last. `docs/stills/drawn.json` remembers what each
+picture shows, as a digest of its HTML, and a test compares that with the built site.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
+from ..figures import FIGURES
+from ..patterns import load_pattern
+from ..widget.fence import arguments_of, widget_id_of
+from . import DOCS, ROOT
+
+STILLS = DOCS / "stills"
+DRAWN = STILLS / "drawn.json"
+LINE = re.compile(r'^<img src="stills/[^"]*" [^>]*>$')
+FENCE = re.compile(r"^```(sim|figure) (.+)$")
+WORD = re.compile(r'(\w+)(?:="([^"]*)")?')
+SHOWN = re.compile(
+    r'<div class="sim-scene" id="([\w-]+)-scene".*?(?=<div class="sim-deck")'
+    r'|<figure class="fig" id="([\w-]+)".*?</svg>',
+    re.DOTALL,
+)
+WIDTH = 600
+# What stays on a screen while a reader scrolls would stand in the picture.
+ALONE = ".md-header, .md-tabs, .md-top, .sim-deck { display: none !important }"
+# Before Python-Markdown normalizes white space, so that nobody else sees the lines.
+PRIORITY = 40
+
+
+class Remove(Preprocessor):
+    """Takes the pictures out of a page."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        """The lines without pictures (the interface of Python-Markdown)."""
+        return without_stills(lines)
+
+
+class Stills(Extension):
+    """Registers `Remove`."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  # Python-Markdown's name
+        """Register (the interface of Python-Markdown)."""
+        md.preprocessors.register(Remove(md), "stills", PRIORITY)
+
+
+def makeExtension(**options: Any) -> Stills:  # noqa: N802  # Python-Markdown's name
+    """The extension (the interface of Python-Markdown)."""
+    return Stills(**options)
+
+
+def without_stills(lines: list[str]) -> list[str]:
+    """Lines of Markdown without those that hold a picture, nor the empty line before each."""
+    kept: list[str] = []
+    for line in lines:
+        if not LINE.match(line):
+            kept.append(line)
+        elif kept and not kept[-1]:
+            kept.pop()
+    return kept
+
+
+def named(kind: str, header: str) -> tuple[str, str]:
+    """The id and the title of what a fence shows; `ValueError` for a header that is not right."""
+    words = {name: value or name for name, value in WORD.findall(header)}
+    if kind == "figure":
+        shown = FIGURES[next(iter(words))]
+        return f"figure-{shown.name}".replace("_", "-"), shown.title
+    arguments = arguments_of(words)
+    story = load_pattern(arguments["pattern_id"]).scenario(arguments["scenario"])
+    return widget_id_of(**arguments), story.title
+
+
+def with_stills(text: str) -> str:
+    """The text of a page with a picture below every fence, each where it belongs."""
+    lines: list[str] = []
+    open_fence: tuple[str, str] | None = None
+    for line in without_stills(text.split("\n")):
+        lines.append(line)
+        if begins := FENCE.match(line):
+            open_fence = named(begins[1], begins[2])
+        elif line == "```" and open_fence:
+            name, title = open_fence
+            alt = escape(title)
+            lines += ["", f'<img src="stills/{name}.png" alt="{alt}" width="{WIDTH}">']
+            open_fence = None
+    return "\n".join(lines)
+
+
+def pages() -> list[Path]:
+    """The pages of the site that hold fences."""
+    return [page for page in sorted(DOCS.glob("*.md")) if "\n```" in page.read_text("utf-8")]
+
+
+def stills_of(page: Path) -> list[str]:
+    """The ids of the pictures of a page, in order."""
+    return re.findall(r'^<img src="stills/([^"]+)\.png" ', page.read_text("utf-8"), re.MULTILINE)
+
+
+def digests(html: str) -> Iterator[tuple[str, str]]:
+    """The id and the digest of every first frame and figure of a built page."""
+    for found in SHOWN.finditer(html):
+        yield found[1] or found[2], sha256(found[0].encode()).hexdigest()[:16]
+
+
+def built(site: Path) -> dict[str, tuple[str, str]]:
+    """The page and the digest of everything that has a picture, by its id, in a built site."""
+    return {
+        name: (page.with_suffix(".html").name, digest)
+        for page in pages()
+        for name, digest in digests((site / page.with_suffix(".html").name).read_text("utf-8"))
+    }
+
+
+def draw(site: Path, wanted: Mapping[str, str]) -> None:
+    """Photograph elements of the built site: id → page."""
+    # A build of the site needs neither a browser nor its driver.
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    from tests.browsers import chromium_path  # noqa: PLC0415
+
+    with sync_playwright() as driver:
+        arguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        browser = driver.chromium.launch(executable_path=chromium_path(), args=arguments)
+        page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme="light")
+        # Without its scripts a page shows what it was built with.
+        page.route("**/*.js", lambda route: route.abort())
+        for name, path in wanted.items():
+            address = (site / path).as_uri()
+            if page.url != address:
+                page.goto(address)
+                page.add_style_tag(content=ALONE)
+            part = f"#{name} svg" if name.startswith("figure-") else f"#{name} .sim-scene"
+            page.locator(part).first.screenshot(path=STILLS / f"{name}.png")
+            smaller(STILLS / f"{name}.png")
+        browser.close()
+
+
+def smaller(path: Path) -> None:
+    """Write a picture again with a palette, at most `WIDTH` points wide."""
+    from PIL import Image  # noqa: PLC0415  # not needed to build a site
+
+    with Image.open(path) as image:
+        size = (WIDTH, round(image.height * WIDTH / image.width))
+        fit = image.resize(size, Image.Resampling.LANCZOS) if image.width > WIDTH else image.copy()
+    fit.convert("RGB").quantize(48, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def main() -> int:
+    """Write the lines, draw what is new or has changed, and remove what nobody shows."""
+    for page in pages():
+        before = page.read_text("utf-8")
+        if (after := with_stills(before)) != before:
+            page.write_text(after, "utf-8")
+    site = ROOT / "site"
+    STILLS.mkdir(exist_ok=True)
+    drawn: dict[str, str] = json.loads(DRAWN.read_text("utf-8")) if DRAWN.exists() else {}
+    shown = {name for page in pages() for name in stills_of(page)}
+    found = {name: at for name, at in built(site).items() if name in shown}
+    stale = {
+        name: page
+        for name, (page, digest) in found.items()
+        if drawn.get(name) != digest or not (STILLS / f"{name}.png").exists()
+    }
+    draw(site, stale)
+    for path in STILLS.glob("*.png"):
+        if path.stem not in shown:
+            path.unlink()
+    kept = {name: digest for name, (_, digest) in sorted(found.items())}
+    DRAWN.write_text(json.dumps(kept, indent=0) + "\n", "utf-8")
+    print(f"{len(kept)} pictures, {len(stale)} of them drawn anew")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
