@@ -1,4 +1,4 @@
-"""Pictures for readers of the plain Markdown: below every fence, up to date, and not in the site."""
+"""Pictures for readers of the plain Markdown: below every fence, up to date, not in the site."""
 
 from __future__ import annotations
 
