@@ -82,6 +82,7 @@ def marked(text: str) -> list[str]:
         ("Little’s law and jitter.", ["Little’s law", "jitter"]),
         ("GCRA, and not gcra.", ["GCRA"]),
         ("An anti-quorum, quorumless.", []),
+        ("Its p99.9, or p99.", ["p99"]),
         ("A [quorum](x.md), `quorum`, *quorum*, **quorum**, quorum.", ["quorum"]),
         ("# A quorum\n\n## A quorum\n\nA quorum.", ["quorum"]),
         ("A quorum.\n\n## Next\n\nA quorum.\n\n### Below\n\nA quorum.", ["quorum", "quorum"]),

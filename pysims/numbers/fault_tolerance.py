@@ -172,7 +172,7 @@ def separate_served() -> str:
 
 
 def price_measured() -> str:
-    shares = shares_measured(run_of("bulkhead", "price").last)
+    shares = shares_measured(shown("bulkhead", "price"))
     assert shares is not None
     return percent(shares.rejected, 1)
 

@@ -63,7 +63,8 @@ def finder() -> tuple[re.Pattern[str], Mapping[str, Term]]:
             ]
     # The longest first: "sloppy quorum" is not a quorum with a word before it.
     alternatives = "|".join(pattern for _, pattern in sorted(forms, reverse=True))
-    return re.compile(rf"(?<![\w-])(?:{alternatives})(?![\w-])"), groups
+    # A decimal goes on after its point: p99.9 is not p99.
+    return re.compile(rf"(?<![\w-])(?:{alternatives})(?!\.?\d)(?![\w-])"), groups
 
 
 def found_in(text: str) -> list[tuple[int, int, Term]]:
