@@ -238,6 +238,9 @@ def test_a_narrow_range_of_timeouts_splits_votes_and_a_wide_one_waits() -> None:
 # --- The drawings ---------------------------------------------------------------------------------
 
 
+XLINK = "{http://www.w3.org/1999/xlink}href"
+
+
 def parsed(written: str) -> ET.Element:
     return ET.fromstring(written)  # noqa: S314  # written a moment ago
 
@@ -292,6 +295,8 @@ def test_the_words_of_a_drawing_fit_into_it(figure: Figure) -> None:
 @every_figure
 def test_nothing_is_drawn_outside_of_a_drawing(figure: Figure) -> None:
     for part in svg_of(figure).iter():
+        # Material writes to `href`, which an SVG's element does not allow.
+        assert "href" not in part.attrib
         if part.tag == "use":
             places = [(float(part.attrib["x"]), float(part.attrib["y"]))]
         elif part.tag == "path" and "id" not in part.attrib:
@@ -328,7 +333,7 @@ def test_a_drawing_tells_its_lines_apart_without_colors(figure: Figure) -> None:
         if color and part.tag == "path":
             lines.setdefault(color[1], set()).add(f"dash {part.get('stroke-dasharray')}")
         if color and part.tag == "use":
-            lines.setdefault(color[1], set()).add(marks[part.attrib["href"][1:]])
+            lines.setdefault(color[1], set()).add(marks[part.attrib[XLINK][1:]])
     if figure.name not in ("backoff_calls", "cascade_goodput"):  # a panel for each, with its name
         assert len({frozenset(forms) for forms in lines.values()}) == len(lines)
 

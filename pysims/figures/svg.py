@@ -40,6 +40,7 @@ def page_svg(written: str, element_id: str, title: str, description: str) -> str
             "viewBox": f"0 0 {float(width):g} {float(height):g}",
             "role": "img",
             "aria-labelledby": f"{element_id}-title {element_id}-desc",
+            "xmlns:xlink": XLINK[1:-1],
         }
     )
     flatten(root)
@@ -73,7 +74,9 @@ def rename(root: ET.Element, prefix: str) -> None:
     for part in root.iter():
         target = part.attrib.pop(f"{XLINK}href", None)
         if target is not None:
-            part.attrib["href"] = f"#{names[target[1:]]}"
+            # Material's instant navigation writes to `href` of whatever has such an attribute, and
+            # that of an SVG's element cannot be written to; this name it does not see.
+            part.attrib["xlink:href"] = f"#{names[target[1:]]}"
 
 
 def restyle(part: ET.Element) -> None:
