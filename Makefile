@@ -110,7 +110,7 @@ overrides/generated/dates.html: always | $(VENV)/.site
 
 .PHONY: stills
 stills: site browser ## Draw the pictures that docs/*.md show where no fence is drawn, as on GitHub
-	$(PY) -m pysims.prose.stills
+	$(PY) -m tests.drivers.stills
 
 .PHONY: runtime
 runtime: .cache/runtime ## Build what the browser runs (docs/assets/runtime/)

@@ -27,7 +27,7 @@ SHOWN = [name for page in PAGES for name in stills_of(page)]
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_fence_has_its_picture(page: Path) -> None:
-    """`python -m pysims.prose.stills` puts them there."""
+    """`make stills` puts them there."""
     text = page.read_text("utf-8")
     assert with_stills(text) == text
     fences = [line for line in text.split("\n") if line.startswith(("```sim ", "```figure "))]

@@ -6,17 +6,15 @@ The site shows the thing itself, so this Markdown extension takes such lines out
     markdown_extensions:
       - pysims.prose.stills
 
-`python -m pysims.prose.stills` keeps it all: it writes the lines, and draws with a Chromium what
-has changed in the built site since it was drawn last. `docs/stills/drawn.json` remembers what each
-picture shows, as a digest of its HTML, and a test compares that with the built site.
+`make stills` keeps it all (`tests/drivers/stills.py`): it writes the lines, and draws with a Chromium
+what has changed in the built site since it was drawn last. `docs/stills/drawn.json` remembers what
+each picture shows, as a digest of its HTML, and a test compares that with the built site.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -25,10 +23,9 @@ from typing import Any
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
-from ..figures import FIGURES
 from ..patterns import load_pattern
 from ..widget.fence import arguments_of, widget_id_of
-from . import DOCS, ROOT
+from . import DOCS
 
 STILLS = DOCS / "stills"
 DRAWN = STILLS / "drawn.json"
@@ -41,8 +38,6 @@ SHOWN = re.compile(
     re.DOTALL,
 )
 WIDTH = 600
-# What stays on a screen while a reader scrolls would stand in the picture.
-ALONE = ".md-header, .md-tabs, .md-top, .sim-deck { display: none !important }"
 # Before Python-Markdown normalizes white space, so that nobody else sees the lines.
 PRIORITY = 40
 
@@ -83,8 +78,8 @@ def named(kind: str, header: str) -> tuple[str, str]:
     """The id and the title of what a fence shows; `ValueError` for a header that is not right."""
     words = {name: value or name for name, value in WORD.findall(header)}
     if kind == "figure":
-        shown = FIGURES[next(iter(words))]
-        return f"figure-{shown.name}".replace("_", "-"), shown.title
+        name = next(iter(words))
+        return f"figure-{name}".replace("_", "-"), name.replace("_", " ").capitalize()
     arguments = arguments_of(words)
     story = load_pattern(arguments["pattern_id"]).scenario(arguments["scenario"])
     return widget_id_of(**arguments), story.title
@@ -129,67 +124,3 @@ def built(site: Path) -> dict[str, tuple[str, str]]:
         for page in pages()
         for name, digest in digests((site / page.with_suffix(".html").name).read_text("utf-8"))
     }
-
-
-def draw(site: Path, wanted: Mapping[str, str]) -> None:
-    """Photograph elements of the built site: id → page."""
-    # A build of the site needs neither a browser nor its driver.
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    from tests.browsers import chromium_path  # noqa: PLC0415
-
-    with sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        browser = driver.chromium.launch(executable_path=chromium_path(), args=arguments)
-        page = browser.new_page(viewport={"width": 1000, "height": 900}, color_scheme="light")
-        # Without its scripts a page shows what it was built with.
-        page.route("**/*.js", lambda route: route.abort())
-        for name, path in wanted.items():
-            address = (site / path).as_uri()
-            if page.url != address:
-                page.goto(address)
-                page.add_style_tag(content=ALONE)
-            part = f"#{name} svg" if name.startswith("figure-") else f"#{name} .sim-scene"
-            page.locator(part).first.screenshot(path=STILLS / f"{name}.png")
-            smaller(STILLS / f"{name}.png")
-        browser.close()
-
-
-def smaller(path: Path) -> None:
-    """Write a picture again with a palette, at most `WIDTH` points wide."""
-    from PIL import Image  # noqa: PLC0415  # not needed to build a site
-
-    with Image.open(path) as image:
-        size = (WIDTH, round(image.height * WIDTH / image.width))
-        fit = image.resize(size, Image.Resampling.LANCZOS) if image.width > WIDTH else image.copy()
-    fit.convert("RGB").quantize(48, dither=Image.Dither.NONE).save(path, optimize=True)
-
-
-def main() -> int:
-    """Write the lines, draw what is new or has changed, and remove what nobody shows."""
-    for page in pages():
-        before = page.read_text("utf-8")
-        if (after := with_stills(before)) != before:
-            page.write_text(after, "utf-8")
-    site = ROOT / "site"
-    STILLS.mkdir(exist_ok=True)
-    drawn: dict[str, str] = json.loads(DRAWN.read_text("utf-8")) if DRAWN.exists() else {}
-    shown = {name for page in pages() for name in stills_of(page)}
-    found = {name: at for name, at in built(site).items() if name in shown}
-    stale = {
-        name: page
-        for name, (page, digest) in found.items()
-        if drawn.get(name) != digest or not (STILLS / f"{name}.png").exists()
-    }
-    draw(site, stale)
-    for path in STILLS.glob("*.png"):
-        if path.stem not in shown:
-            path.unlink()
-    kept = {name: digest for name, (_, digest) in sorted(found.items())}
-    DRAWN.write_text(json.dumps(kept, indent=0) + "\n", "utf-8")
-    print(f"{len(kept)} pictures, {len(stale)} of them drawn anew")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
