@@ -6,7 +6,7 @@ The site shows the thing itself, so this Markdown extension takes such lines out
     markdown_extensions:
       - pysims.prose.stills
 
-`make stills` keeps it all (`tests/drivers/stills.py`): it writes the lines, and draws with a browser
+`make stills` keeps it all (`tests/drivers/stills.py`): it writes lines, and draws with a browser
 what has changed in the built site since it was drawn last. `docs/stills/drawn.json` remembers what
 each picture shows, as a digest of its HTML, and a test compares that with the built site.
 """
