@@ -85,7 +85,8 @@ site: .cache/site ## Build the finished site in site/
 
 .cache/site: .cache/embeds .cache/cards .cache/pages mkdocs.yml overrides/generated/dates.html \
 	$(PAGES)
-	$(PY) -m mkdocs build --strict --quiet
+	@# Not --quiet: what is not printed is not counted, and --strict would let it pass.
+	$(PY) -m mkdocs build --strict
 	@touch $@
 
 # One page per pattern, without the site's chrome, for iframes elsewhere.
