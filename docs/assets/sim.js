@@ -297,6 +297,8 @@
       const what = KEYS[event.key];
       if (!what) return;
       event.preventDefault();
+      // Material goes to the next page at "n", and to the one before at "p".
+      event.stopPropagation();
       this.send({ do: what });
     }
 

@@ -173,3 +173,16 @@ def test_the_way_back_by_key_and_by_button(page: Page, address: str, pattern: st
     assert ask(widget, DIGEST)["digest"] == before
     page.keyboard.press(">")
     expect(widget.get_by_label("Speed")).to_have_value("2.0")
+
+
+def test_the_keys_of_a_picture_do_not_turn_the_page(page: Page, address: str) -> None:
+    page.goto(f"{address}consistent-hashing.html")
+    widget = ready(page, "hash-ring-jump")
+    widget.locator(".sim-scene").focus()
+    for key in ("Home", "n", "p"):
+        page.keyboard.press(key)
+    # The one event of the first kind; before it there is no other.
+    expect(widget.locator(".sim-clock")).to_contain_text("event 2 of 3")
+    expect(widget.locator(".sim-message")).to_contain_text("comes before this moment")
+    page.wait_for_timeout(500)
+    assert page.url == f"{address}consistent-hashing.html"
