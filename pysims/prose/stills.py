@@ -26,10 +26,12 @@ from markdown.preprocessors import Preprocessor
 from ..patterns import load_pattern
 from ..widget.fence import arguments_of, widget_id_of
 from . import DOCS
+from .pages import pages, text_of
 
 STILLS = DOCS / "stills"
 DRAWN = STILLS / "drawn.json"
 LINE = re.compile(r'^<img src="stills/[^"]*" [^>]*>$')
+SOURCE = re.compile(r'^<img src="stills/([^"]+)\.png" ', re.MULTILINE)
 FENCE = re.compile(r"^```(sim|figure) (.+)$")
 WORD = re.compile(r'(\w+)(?:="([^"]*)")?')
 SHOWN = re.compile(
@@ -101,14 +103,9 @@ def with_stills(text: str) -> str:
     return "\n".join(lines)
 
 
-def pages() -> list[Path]:
-    """The pages of the site that hold fences."""
-    return [page for page in sorted(DOCS.glob("*.md")) if "\n```" in page.read_text("utf-8")]
-
-
-def stills_of(page: Path) -> list[str]:
-    """The ids of the pictures of a page, in order."""
-    return re.findall(r'^<img src="stills/([^"]+)\.png" ', page.read_text("utf-8"), re.MULTILINE)
+def stills_of(page: str) -> list[str]:
+    """The ids of the pictures of a page, by its name (`cap`), in order."""
+    return SOURCE.findall(text_of(page))
 
 
 def digests(html: str) -> Iterator[tuple[str, str]]:
@@ -118,9 +115,9 @@ def digests(html: str) -> Iterator[tuple[str, str]]:
 
 
 def built(site: Path) -> dict[str, tuple[str, str]]:
-    """The page and the digest of everything that has a picture, by its id, in a built site."""
+    """The file and the digest of everything that has a picture, by its id, in a built site."""
     return {
-        name: (page.with_suffix(".html").name, digest)
+        name: (f"{page}.html", digest)
         for page in pages()
-        for name, digest in digests((site / page.with_suffix(".html").name).read_text("utf-8"))
+        for name, digest in digests((site / f"{page}.html").read_text("utf-8"))
     }

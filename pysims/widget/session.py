@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -464,8 +464,15 @@ def link_of(session: Session) -> str:
 def follow(session: Session, text: str) -> Session:
     """The run of a permalink, paused at its moment; `ValueError` says what is wrong with it."""
     link = link_from(text, session.pattern.id)
-    fresh = opened(session.id, link.pattern.id, link.scenario)
-    ready = replace(fresh, script=link.script, until_ms=link.until_ms, home=session.home)
+    ready = replace(
+        session,
+        scenario=link.pattern.scenario(link.scenario),
+        overrides={},
+        script=link.script,
+        until_ms=link.until_ms,
+        filled={},
+        ways=(),
+    )
     ready = rerun(ready, link.params, link.seed)
     at = link.at or ready.history.index_at(link.at_ms)
     ready = seek(ready, at)
@@ -473,7 +480,7 @@ def follow(session: Session, text: str) -> Session:
     begins = ready.now_ms
     last = ready.at == len(ready.history) - 1
     ends = ready.until_ms if last else ready.history.time_ms(ready.at + 1)
-    return replace(ready, now_ms=max(begins, min(link.at_ms, ends)), speed=session.speed)
+    return replace(ready, now_ms=max(begins, min(link.at_ms, ends)))
 
 
 def follow_at_first(session: Session, text: str) -> Session:
@@ -536,21 +543,12 @@ def command(session: Session, message: Mapping[str, Any]) -> Session:
     raise ValueError(f"there is no command {do[:40]!r}, there are: {known}")
 
 
-def plain_fields(owner: Any) -> dict[str, Any]:
-    """Field → value of a dataclass whose fields are plain."""
-    return {f.name: getattr(owner, f.name) for f in fields(owner)}
-
-
 def plain_script(script: Script) -> list[Any]:
-    return [[time_ms, type(event).__name__, plain_fields(event)] for time_ms, event in script]
+    return [[time_ms, type(event).__name__, asdict(event)] for time_ms, event in script]
 
 
 def plain_way(way: Way) -> dict[str, Any]:
-    return {
-        **plain_fields(way),
-        "params": plain_fields(way.params),
-        "script": plain_script(way.script),
-    }
+    return {**asdict(way), "script": plain_script(way.script)}
 
 
 def script_from(pattern: Pattern, plain: list[Any]) -> Script:
@@ -571,7 +569,7 @@ def saved(session: Session) -> dict[str, Any]:
         "scenario": session.scenario.id,
         "home": asdict(session.home),
         "overrides": dict(session.overrides),
-        "params": plain_fields(session.params),
+        "params": asdict(session.params),
         "seed": session.seed,
         "script": plain_script(session.script),
         "until_ms": session.until_ms,

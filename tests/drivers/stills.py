@@ -14,8 +14,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from pysims.prose import ROOT
-from pysims.prose.stills import DRAWN, STILLS, WIDTH, built, pages, stills_of, with_stills
+from pysims.prose import DOCS, ROOT
+from pysims.prose.pages import pages, text_of
+from pysims.prose.stills import DRAWN, STILLS, WIDTH, built, stills_of, with_stills
 from tests.browsers import chromium_path
 
 # What stays on a screen while a reader scrolls would stand in the picture.
@@ -52,9 +53,9 @@ def smaller(path: Path) -> None:
 def main() -> int:
     """Write the lines, draw what is new or has changed, and remove what nobody shows."""
     for page in pages():
-        before = page.read_text("utf-8")
+        before = text_of(page)
         if (after := with_stills(before)) != before:
-            page.write_text(after, "utf-8")
+            (DOCS / f"{page}.md").write_text(after, "utf-8")
     site = ROOT / "site"
     STILLS.mkdir(exist_ok=True)
     drawn: dict[str, str] = json.loads(DRAWN.read_text("utf-8")) if DRAWN.exists() else {}
