@@ -20,7 +20,8 @@
   const MB = 1_000_000;
   const BEING_FILLED = "input:not(.sim-scrubber), select, .sim-scrubber:active";
   const KEPT = "form[data-dirty] :is(input, select)";
-  // What was copied stays until the reader copies something else.
+  // What a panel shows is its own: no frame changes it.
+  const OWN = ".sim-own";
   const SHARED = ".sim-shared";
   const KEYS = {
     " ": "toggle", k: "toggle", ArrowRight: "step", ArrowLeft: "back", Home: "start", End: "end",
@@ -31,8 +32,6 @@
   // --- The runtime, one for the page ------------------------------------------------------------
 
   const widgets = new Set();
-  const brought = new Map();
-  let runtime = null;
   let loading = null;
 
   function script(file) {
@@ -57,91 +56,142 @@
     throw problem;
   }
 
-  async function start() {
-    return (await load()).start({
-      onProgress: (progress) => widgets.forEach((widget) => widget.showProgress(progress)),
-      onDeath: (reason) => died(reason),
-      // A slow machine has its time; `ask` keeps a closer watch on answers, one by one.
-      bootTimeoutMs: 90_000,
-      callTimeoutMs: 600_000,
-    });
-  }
+  /* A worker with Python in it, and what is asked of it. All widgets of a page share one; a widget
+     whose code the reader has changed gets a desk of its own, which may hang without the others. */
+  class Desk {
+    #runtime = null;
+    #brought = new Map();
+    #answered = Promise.resolve();
 
-  function ready() {
-    runtime ??= start().catch((problem) => {
-      runtime = null;
-      throw problem;
-    });
-    return runtime;
-  }
-
-  /* The code of a pattern comes with the first widget that shows it, while Python starts. */
-  function bring(pattern) {
-    if (!brought.has(pattern)) {
-      const coming = shelve(pattern);
-      coming.catch(() => brought.delete(pattern));
-      brought.set(pattern, coming);
+    constructor(answerMs = ANSWER_MS, openMs = OPEN_MS) {
+      this.answerMs = answerMs;
+      this.openMs = openMs;
     }
-    return brought.get(pattern);
-  }
 
-  async function shelve(pattern) {
-    const started = ready();
-    const coming = load().then((loaded) => loaded.pattern(pattern));
-    const [, code] = await Promise.all([started, coming]);
-    if (code === null) return;
-    const { error, traceback } = await ask({ do: "shelve", pattern, code });
-    if (error) throw Object.assign(new Error(error), { python: traceback });
-  }
+    get #users() {
+      return [...widgets].filter((widget) => widget.desk === this);
+    }
 
-  /* The worker is gone: every widget that used it says so, and starts it again when asked. */
-  function died(reason) {
-    runtime = null;
-    brought.clear();
-    widgets.forEach((widget) => widget.lostRuntime(reason));
-  }
-
-  async function endRuntime() {
-    const ending = runtime;
-    runtime = null;
-    brought.clear();
-    (await ending?.catch(() => null))?.terminate();
-  }
-
-  /* A worker cannot be interrupted, only ended; an answer that does not come ends it. It answers in
-     the order of the questions, so the time for an answer begins when the one before has come: a
-     page that opens twelve figures at once must not count the first eleven against the twelfth. */
-  let answered = Promise.resolve();
-
-  async function ask(message) {
-    const worker = await ready();
-    const before = answered;
-    const answer = worker.call(JSON.stringify(message));
-    answered = answer.catch(() => null);
-    const allowed = ["open", "shelve"].includes(message.do) ? OPEN_MS : ANSWER_MS;
-    let timer = 0;
-    const late = new Promise((_, reject) => {
-      before.then(() => {
-        if (timer === null) return;
-        timer = setTimeout(() => {
-          const says = `The simulation did not answer for ${allowed / 1000} seconds and was stopped.`;
-          reject(Object.assign(new Error(says), { late: true }));
-        }, allowed);
+    async #start() {
+      return (await load()).start({
+        onProgress: (progress) => this.#users.forEach((widget) => widget.showProgress(progress)),
+        onDeath: (reason) => this.#died(reason),
+        // A slow machine has its time; `ask` keeps a closer watch on answers, one by one.
+        bootTimeoutMs: 90_000,
+        callTimeoutMs: 600_000,
       });
-    });
-    try {
-      return JSON.parse(await Promise.race([answer, late]));
-    } catch (problem) {
-      if (problem.late) {
-        answered = Promise.resolve();
-        await endRuntime();
-        died(problem);
-      }
-      throw problem;
-    } finally {
-      clearTimeout(timer);
-      timer = null;
     }
+
+    ready() {
+      this.#runtime ??= this.#start().catch((problem) => {
+        this.#runtime = null;
+        throw problem;
+      });
+      return this.#runtime;
+    }
+
+    /* The code of a pattern comes with the first widget that shows it, while Python starts. */
+    bring(pattern) {
+      if (!this.#brought.has(pattern)) {
+        const coming = this.#shelve(pattern);
+        coming.catch(() => this.#brought.delete(pattern));
+        this.#brought.set(pattern, coming);
+      }
+      return this.#brought.get(pattern);
+    }
+
+    async #shelve(pattern) {
+      const started = this.ready();
+      const coming = load().then((loaded) => loaded.pattern(pattern));
+      const [, code] = await Promise.all([started, coming]);
+      if (code === null) return;
+      const { error, traceback } = await this.ask({ do: "shelve", pattern, code });
+      if (error) throw Object.assign(new Error(error), { python: traceback });
+    }
+
+    /* The worker is gone: every widget that used it says so, and starts it again when asked. */
+    #died(reason) {
+      this.#runtime = null;
+      this.#brought.clear();
+      this.#users.forEach((widget) => widget.lostRuntime(reason));
+    }
+
+    async end() {
+      const ending = this.#runtime;
+      this.#runtime = null;
+      this.#brought.clear();
+      (await ending?.catch(() => null))?.terminate();
+    }
+
+    /* A message whose answer nobody waits for, if there is a worker at all. */
+    tell(message) {
+      this.#runtime?.then((worker) => worker.call(JSON.stringify(message))).catch(() => {});
+    }
+
+    /* A worker cannot be interrupted, only ended; an answer that does not come ends it. It answers
+       in the order of the questions, so the time for an answer begins when the one before has come:
+       a page that opens twelve figures at once must not count the first eleven against the last. */
+    async ask(message) {
+      const worker = await this.ready();
+      const before = this.#answered;
+      const answer = worker.call(JSON.stringify(message));
+      this.#answered = answer.catch(() => null);
+      const allowed = ["open", "shelve"].includes(message.do) ? this.openMs : this.answerMs;
+      let timer = 0;
+      const late = new Promise((_, reject) => {
+        before.then(() => {
+          if (timer === null) return;
+          timer = setTimeout(() => {
+            const says = `The simulation did not answer for ${allowed / 1000} seconds and was stopped.`;
+            reject(Object.assign(new Error(says), { late: true }));
+          }, allowed);
+        });
+      });
+      try {
+        return JSON.parse(await Promise.race([answer, late]));
+      } catch (problem) {
+        if (problem.late) {
+          this.#answered = Promise.resolve();
+          await this.end();
+          this.#died(problem);
+        }
+        throw problem;
+      } finally {
+        clearTimeout(timer);
+        timer = null;
+      }
+    }
+  }
+
+  const everyday = new Desk();
+
+  // --- Panels that come when they are opened ------------------------------------------------------
+
+  /* What few readers open is not loaded with the page: `<details data-panel="code">` brings
+     `panel-code.js` and `panel-code.css`. The script leaves a function in `simPanels.code`, which is
+     called with the widget and the panel's own box, and gives an object: `shown(answer)` is called
+     with every picture while the panel is open, and when it is opened. */
+  const panels = (globalThis.simPanels ??= {});
+  const panelsLoading = new Map();
+
+  function panelFor(name) {
+    if (!panelsLoading.has(name)) {
+      const coming = Promise.all([script(`panel-${name}.js`), stylesheet(`panel-${name}.css`)]);
+      coming.catch(() => panelsLoading.delete(name));
+      panelsLoading.set(name, coming);
+    }
+    return panelsLoading.get(name).then(() => panels[name]);
+  }
+
+  function stylesheet(file) {
+    return new Promise((resolve, reject) => {
+      const element = document.createElement("link");
+      element.rel = "stylesheet";
+      element.href = new URL(file, HERE).href;
+      element.onload = resolve;
+      element.onerror = () => (element.remove(), reject(new Error(`The file ${file} could not be loaded.`)));
+      document.head.append(element);
+    });
   }
 
   // --- Copying ------------------------------------------------------------------------------------
@@ -213,6 +263,9 @@
     #tickedAt = 0;
     #failed = null;
     #link = null;
+    #panels = new Map();
+    #shown = null;
+    desk = everyday;
 
     connectedCallback() {
       widgets.add(this);
@@ -221,6 +274,8 @@
       for (const kind of ["click", "change", "input", "submit", "keydown", "pointerdown", "focusin"]) {
         this.addEventListener(kind, this);
       }
+      // It does not bubble.
+      this.addEventListener("toggle", this, { capture: true });
       this.follow();
     }
 
@@ -229,7 +284,7 @@
       near.unobserve(this);
       seen.unobserve(this);
       clearTimeout(this.#timer);
-      if (this.#opened) runtime?.then((worker) => worker.call(JSON.stringify({ do: "close", id: this.id }))).catch(() => {});
+      if (this.#opened) this.desk.tell({ do: "close", id: this.id });
       this.#opened = false;
     }
 
@@ -239,7 +294,7 @@
       this.interest();
       while (!this.#opened && !this.#failed) await new Promise((resolve) => setTimeout(resolve, 20));
       if (this.#failed) throw this.#failed;
-      return ask({ id: this.id, ...message });
+      return this.desk.ask({ id: this.id, ...message });
     }
 
     get figure() {
@@ -251,6 +306,9 @@
     handleEvent(event) {
       if (event.type === "pointerdown" || event.type === "focusin") return this.interest();
       if (event.type === "keydown") return this.#key(event);
+      if (event.type === "toggle") return void this.#unfolded(event.target);
+      // A panel answers for what is inside of it.
+      if (event.target.closest(OWN)) return;
       const sharing = event.type === "click" && event.target.closest("[data-share]");
       if (sharing) return void this.#share(sharing.dataset.share);
       const target = event.target.closest("[data-do]");
@@ -300,6 +358,24 @@
       // Material goes to the next page at "n", and to the one before at "p".
       event.stopPropagation();
       this.send({ do: what });
+    }
+
+    // Panels.
+
+    async #unfolded(details) {
+      const { panel } = details.dataset;
+      if (!panel || !details.open) return;
+      this.interest();
+      const box = details.querySelector(OWN);
+      if (!this.#panels.has(panel)) {
+        try {
+          const make = await panelFor(panel);
+          if (!this.#panels.has(panel)) this.#panels.set(panel, { details, ...make(this, box) });
+        } catch (problem) {
+          return box.replaceChildren(`${problem.message} Close this panel and open it to try again.`);
+        }
+      }
+      if (this.#shown) this.#panels.get(panel).shown?.(this.#shown);
     }
 
     // Links.
@@ -379,13 +455,13 @@
       clearTimeout(this.#timer);
       try {
         if (!this.#opened) {
-          await bring(this.dataset.pattern);
-          this.#apply(await ask(this.#opening()), true);
+          await this.desk.bring(this.dataset.pattern);
+          this.#apply(await this.desk.ask(this.#opening()), true);
           this.#opened = true;
         }
         while (this.#queue.length && this.isConnected) {
           const message = { id: this.id, ...this.#queue[0] };
-          const answer = await ask(message);
+          const answer = await this.desk.ask(message);
           this.#queue.shift();
           this.#apply(answer);
         }
@@ -424,6 +500,12 @@
         this.#tell("ready");
       }
       this.#tell("frame");
+      const before = this.#shown && JSON.stringify(this.#shown.moment);
+      this.#shown = answer;
+      if (before && before !== JSON.stringify(answer.moment)) this.#tell("event", answer.moment);
+      for (const panel of this.#panels.values()) {
+        if (panel.details.open) panel.shown?.(answer);
+      }
     }
 
     /* After a refusal a field shows again what is in force, also the one that has the focus. */
@@ -441,7 +523,7 @@
           // Comparing natively is faster than patching what is equal; not for fields, though, whose
           // value may have changed without a trace in the document.
           beforeNodeMorphed: (node, next) =>
-            !(node.nodeType === 1 && (node.matches(KEPT) || node.matches(SHARED) || (node.matches(PICTURE) && node.isEqualNode(next)))),
+            !(node.nodeType === 1 && (node.matches(KEPT) || node.matches(OWN) || (node.matches(PICTURE) && node.isEqualNode(next)))),
         },
       });
       if (within && !this.contains(document.activeElement)) {
@@ -451,8 +533,9 @@
       if (scrubber && !scrubber.matches(":active")) scrubber.value = scrubber.getAttribute("value");
     }
 
-    #tell(kind) {
-      this.dispatchEvent(new CustomEvent(`sim:${kind}`, { bubbles: true, detail: { id: this.id } }));
+    #tell(kind, more = {}) {
+      const detail = { id: this.id, pattern: this.dataset.pattern, ...more };
+      this.dispatchEvent(new CustomEvent(`sim:${kind}`, { bubbles: true, detail }));
     }
 
     // Time.

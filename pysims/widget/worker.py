@@ -17,7 +17,7 @@ from typing import Any
 from ..kernel import RunLimit, digest_of
 from ..patterns import load_pattern, pattern_ids
 from ..patterns.shelf import SHELF, unwrapped
-from .render import compile_all, frame
+from .render import compile_all, frame, sentence
 from .session import (
     Session,
     command,
@@ -44,7 +44,20 @@ def answer(session: Session, **more: Any) -> dict[str, Any]:
         "html": frame(session),
         "wait_ms": wait_ms(session),
         "saved": saved(session),
+        "moment": moment(session),
         **more,
+    }
+
+
+def moment(session: Session) -> dict[str, Any]:
+    """The event on show: its number and how many there are, its time, its class, and a sentence."""
+    history, at = session.history, session.at
+    return {
+        "at": at,
+        "events": len(history) - 1,
+        "time_ms": history.time_ms(at),
+        "kind": type(history.change(at)[1]).__name__ if at else "",
+        "says": sentence(session, at),
     }
 
 
