@@ -265,6 +265,8 @@
     #link = null;
     #panels = new Map();
     #shown = null;
+    // The run as it was when the reader changed the code; while he has not, there is none.
+    #original = null;
     desk = everyday;
 
     connectedCallback() {
@@ -286,6 +288,7 @@
       clearTimeout(this.#timer);
       if (this.#opened) this.desk.tell({ do: "close", id: this.id });
       this.#opened = false;
+      this.#leaveDesk();
     }
 
     /* The worker's answer to a message about this widget, without showing it: for pages that embed a
@@ -378,6 +381,58 @@
       if (this.#shown) this.#panels.get(panel).shown?.(this.#shown);
     }
 
+    // Changed code.
+
+    /* Runs this widget with `sources` (module → text) in the place of the pattern's own, in a worker
+       of its own that is ended when an answer takes longer than `answerMs`. Gives what is wrong with
+       the sources, or null. */
+    async useCode(sources, { answerMs }) {
+      const { pattern } = this.dataset;
+      if (!Object.keys(sources).length) return this.restoreCode(), null;
+      const desk = new Desk(answerMs, answerMs);
+      try {
+        const [code] = await Promise.all([load().then((loaded) => loaded.pattern(pattern)), desk.bring(pattern)]);
+        const edited = await desk.ask({ do: "edit", pattern, code, sources });
+        const answer = edited.edited ? await desk.ask({ ...this.#opening(), link: null }) : edited;
+        if (!answer.html) {
+          await desk.end();
+          return answer.problem ?? { says: answer.error };
+        }
+        while (this.#busy) await new Promise((resolve) => setTimeout(resolve, 10));
+        const original = this.#original ?? this.#saved;
+        this.#leaveDesk();
+        this.desk = desk;
+        this.#original = original;
+        this.dataset.edited = "";
+        this.#apply(answer);
+        this.schedule();
+        return null;
+      } catch (problem) {
+        await desk.end();
+        throw problem;
+      }
+    }
+
+    /* Back to the pattern's own code, and to the run as it was before. */
+    restoreCode() {
+      const original = this.#original;
+      if (!original) return;
+      this.#leaveDesk();
+      this.#saved = original;
+      this.#opened = false;
+      this.#failed = null;
+      this.#queue = [];
+      this.#notice(null);
+      this.#work();
+    }
+
+    #leaveDesk() {
+      if (this.desk !== everyday) this.desk.end();
+      this.desk = everyday;
+      this.#original = null;
+      delete this.dataset.edited;
+    }
+
     // Links.
 
     /* The run that the address holds for this figure, if it holds one. */
@@ -385,6 +440,8 @@
       const text = linkFor(this);
       if (text === null) return;
       whenIdle(() => this.scrollIntoView({ block: "start" }));
+      // A link is a run of the code that everybody has.
+      this.restoreCode();
       if (this.#opened || this.#saved) return this.send({ do: "follow", value: text });
       this.#link = text;
       this.interest();
@@ -406,7 +463,8 @@
       field.value = text;
       field.setAttribute("aria-label", what === "embed" ? "Embed code" : "Link");
       box.replaceChildren(field);
-      box.prepend((await copied(field)) ? "Copied." : "Copy this:");
+      const says = (await copied(field)) ? "Copied." : "Copy this:";
+      box.prepend(this.#original ? `${says} It holds the run, and not your change of the code.` : says);
     }
 
     async #address(what) {
@@ -453,25 +511,29 @@
       if (this.#busy || this.#failed) return;
       this.#busy = true;
       clearTimeout(this.#timer);
+      const { desk } = this;
       try {
         if (!this.#opened) {
-          await this.desk.bring(this.dataset.pattern);
-          this.#apply(await this.desk.ask(this.#opening()), true);
+          await desk.bring(this.dataset.pattern);
+          this.#apply(await desk.ask(this.#opening()), true);
           this.#opened = true;
         }
-        while (this.#queue.length && this.isConnected) {
+        while (this.#queue.length && this.isConnected && this.desk === desk) {
           const message = { id: this.id, ...this.#queue[0] };
-          const answer = await this.desk.ask(message);
+          const answer = await desk.ask(message);
+          if (this.desk !== desk) break;
           this.#queue.shift();
-          this.#apply(answer);
+          if (answer.error && this.#original) this.#panels.get("code").mistake(answer);
+          else this.#apply(answer);
         }
       } catch (problem) {
-        this.#fail(problem);
+        if (this.desk === desk) this.#fail(problem);
       } finally {
         this.#busy = false;
         this.classList.remove("sim-starting");
       }
-      this.schedule();
+      if (this.desk === desk) this.schedule();
+      else this.#work();
     }
 
     #opening() {
@@ -564,6 +626,7 @@
     // When something goes wrong.
 
     lostRuntime(reason) {
+      if (this.#original) return this.#panels.get("code").lost(reason);
       const used = this.#opened || this.#busy;
       this.#opened = false;
       if (used) this.#fail(reason instanceof Error ? reason : new Error(String(reason)));

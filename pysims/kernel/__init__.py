@@ -4,6 +4,7 @@ Read `sim` first (a hundred lines), then `run`; `network` is what messages cross
 requests wait in; `draws`, `knobs`, `trace` and `pattern` are small.
 """
 
+from .changes import Change, brief, changes_of
 from .draws import Draws
 from .knobs import Choice, Knob, Number, OneOf, Switch, Text, build, checked, knob, knobs_of
 from .network import (
@@ -66,6 +67,7 @@ __all__ = [
     "STARTED",
     "UNLIMITED",
     "Action",
+    "Change",
     "Choice",
     "Context",
     "Deliver",
@@ -97,7 +99,9 @@ __all__ = [
     "arrivals",
     "arrive",
     "begin",
+    "brief",
     "build",
+    "changes_of",
     "check_node",
     "check_plain",
     "check_up",

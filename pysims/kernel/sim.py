@@ -175,6 +175,18 @@ class History(Sequence[Sim[State]]):
         cause, after, _, _ = self._steps[index - 1]
         return before, cause[2], after
 
+    def again(self, index: int) -> Context:
+        """What the event behind item `index` (1 or more) was given besides the state before it.
+
+        An update is a pure function, so calling it once more with this does the same once more.
+        """
+        cause = self._steps[index - 1][0]
+        before = self._steps[index - 2][2] if index > 1 else self._first.sequence
+        # An event from outside took a number for itself, at the moment that it came in.
+        ctx = Context(self._first.seed, max(before, cause[1] + 1))
+        ctx.turn_to(cause[0], cause[1])
+        return ctx
+
     def upto(self, index: int) -> History[State]:
         """The history that ends with item `index`."""
         return History(self._first, self._steps[: range(len(self))[index]])

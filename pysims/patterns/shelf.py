@@ -36,7 +36,7 @@ class Shelf(Loader, MetaPathFinder):
         """Take in a pattern, as `pack` packed it; one that is here already stays as it is."""
         if pattern_id in self._scenes:
             return
-        modules, scene = marshal.loads(packed)  # noqa: S302  # our own build wrote it
+        modules, scene = unpacked(packed)
         # What patterns share comes with each of them, and is imported once.
         new = {name: code for name, code in modules.items() if name not in sys.modules}
         self._modules.update(new)
@@ -72,6 +72,12 @@ SHELF = Shelf()
 def pack(modules: dict[str, CodeType], scene: CodeType) -> bytes:
     """One pattern as bytes: its modules' code by name, and its scene's."""
     return marshal.dumps((modules, scene))
+
+
+def unpacked(packed: bytes) -> tuple[dict[str, CodeType], CodeType]:
+    """What `pack` was given."""
+    modules, scene = marshal.loads(packed)  # noqa: S302  # our own build wrote it
+    return modules, scene
 
 
 def unwrapped(text: str) -> bytes:

@@ -22,6 +22,8 @@ from typing import Any
 
 import deflate
 
+from .sources import packed
+
 HERE = Path(__file__).resolve().parent
 PACKAGE_ROOT = HERE.parent.parent
 STAMP = "stamp.json"
@@ -43,7 +45,7 @@ NOT_SHIPPED = frozenset(
         "__main__.py",
     }
 )
-NEVER_SHIPPED_SUFFIXES = frozenset({".pyc", ".pyi", ".so", ".pyd", ".c", ".typed", ".css"})
+NEVER_SHIPPED_SUFFIXES = frozenset({".pyc", ".pyi", ".so", ".pyd", ".c", ".typed", ".css", ".toml"})
 
 # libdeflate's best level: 4 % smaller than zlib's, in three seconds (zopfli: the same in a minute).
 GZIP_LEVEL = 12
@@ -86,12 +88,13 @@ def build(out: Path, *, force: bool = False, package_root: Path = PACKAGE_ROOT) 
         scratch = Path(name)
         stage = scratch / "stage"
         stage_sources(package_root, stage)
-        stamp = fingerprint(stage)
+        stamp = fingerprint(stage, package_root)
         if not force and is_current(out, stamp):
             return False
         run_node("snapshot.mjs", stage, scratch)
         run_node("bundle.mjs", HERE / "inside" / "bridge.py", scratch)
         assets = list(collect(scratch, modules / "pyodide"))
+        write_sources(package_root / "pysims", scratch)
         write(out, assets, scratch, stamp)
     return True
 
@@ -128,13 +131,15 @@ def copy_sources(source: Path, target: Path, skipped: set[Path]) -> None:
     shutil.copytree(source, target, ignore=ignored)
 
 
-def fingerprint(stage: Path) -> str:
+def fingerprint(stage: Path, package_root: Path) -> str:
     """A hash of all that the result depends on: staged sources, these scripts, pinned versions."""
     digest = hashlib.sha256()
     project = project_folder()
-    inputs = [*files_below(stage), *files_below(HERE), project / "package-lock.json"]
+    cited = sorted(package_root.glob("pysims/patterns/*/citations.toml"))
+    inputs = [*files_below(stage), *files_below(HERE), project / "package-lock.json", *cited]
+    bases = (stage, project, package_root)
     for path in inputs:
-        base = stage if path.is_relative_to(stage) else project
+        base = next(base for base in bases if path.is_relative_to(base))
         digest.update(f"{path.relative_to(base).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -209,8 +214,14 @@ def write(out: Path, assets: list[Asset], scratch: Path, stamp: str) -> None:
             "sha256": asset.sha256,
             "script": {"path": script, "gzip": asset.suffix != ".bin"},
         }
-    manifest = make_manifest(files, write_patterns(out, scratch / "shelf"), scratch)
-    names += manifest["patterns"].values()
+    manifest = make_manifest(files, scratch)
+    for role, folder in (("patterns", "shelf"), ("sources", "sources")):
+        manifest[role] = write_scripts(out, scratch / folder)
+        names += manifest[role].values()
+    editor = Asset("editor", "editor", ".js", (scratch / "editor.js").read_bytes())
+    (out / editor.path).write_bytes(editor.content)
+    manifest["editor"] = editor.path
+    names.append(editor.path)
     line = f"globalThis.__simManifest={json.dumps(manifest, separators=(',', ':'))};\n"
     page = (scratch / "page.js").read_text(encoding="utf-8")
     (out / "manifest.js").write_text(line, encoding="utf-8")
@@ -224,17 +235,26 @@ def write(out: Path, assets: list[Asset], scratch: Path, stamp: str) -> None:
             path.unlink()
 
 
-def write_patterns(out: Path, shelf: Path) -> dict[str, str]:
-    """Writes a script for each pattern, which leaves its code where downloads.js looks.
+def write_sources(package: Path, scratch: Path) -> None:
+    """Writes what a page shows of the source of every pattern."""
+    folder = scratch / "sources"
+    folder.mkdir()
+    for path in sorted((scratch / "shelf").iterdir()):
+        (folder / path.name).write_bytes(packed(package, path.name))
+
+
+def write_scripts(out: Path, folder: Path) -> dict[str, str]:
+    """Writes a script for each file of a folder, which leaves it where downloads.js looks.
 
     One form serves every place: scripts load from disk and in sandboxed frames too. Returns the
-    names of the files by pattern.
+    names of the scripts by the names of the files.
     """
     names = {}
-    for path in sorted(shelf.iterdir()):
-        packed = path.read_bytes()
-        text = base64.b64encode(deflate.gzip_compress(packed, GZIP_LEVEL))
-        name = f"{path.name}.{hashlib.sha256(packed).hexdigest()[:12]}.js"
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        text = base64.b64encode(deflate.gzip_compress(content, GZIP_LEVEL))
+        kind = "" if folder.name == "shelf" else f".{folder.name}"
+        name = f"{path.name}{kind}.{hashlib.sha256(content).hexdigest()[:12]}.js"
         line = b'(globalThis.__simFiles??={})["%s"]="%s";\n' % (name.encode(), text)
         (out / name).write_bytes(line)
         names[path.name] = name
@@ -255,9 +275,7 @@ def as_script(asset: Asset) -> bytes:
     return b'(globalThis.__simFiles??={})["%s"]="%s";\n' % (asset.path.encode(), text)
 
 
-def make_manifest(
-    files: dict[str, dict[str, Any]], patterns: dict[str, str], scratch: Path
-) -> dict[str, Any]:
+def make_manifest(files: dict[str, dict[str, Any]], scratch: Path) -> dict[str, Any]:
     """What the page needs to know: files by role, Pyodide's version, the hash of the heap."""
     facts = json.loads((scratch / "snapshot.json").read_text(encoding="utf-8"))
     return {
@@ -267,7 +285,6 @@ def make_manifest(
         "heapSha256": facts["heapSha256"],
         "modules": facts["modules"],
         "files": files,
-        "patterns": patterns,
     }
 
 

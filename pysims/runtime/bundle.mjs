@@ -1,6 +1,6 @@
 /* Bundles the browser's scripts, PyScript among them: `node bundle.mjs BRIDGE OUT`.
  *
- * OUT receives `page.js`, a classic script. BRIDGE is the Python file that PyScript's worker runs.
+ * OUT receives `page.js` and `editor.js`, classic scripts. BRIDGE is the Python file that PyScript's worker runs.
  *
  * `@pyscript/core` is built to be loaded by a page that has <py-config> elements, may fetch more
  * modules from where it was loaded, and lets it choose an interpreter from a CDN. We use one thing
@@ -165,7 +165,27 @@ export async function bundlePage(bridge) {
   );
 }
 
+/** Bundles the editor, PyScript's CodeMirror included; returns the text of a classic script. */
+export async function bundleEditor() {
+  const dist = path.join(packageFolder("@pyscript/core"), "dist");
+  const files = fs.readdirSync(dist);
+  const theirs = {
+    name: "theirs",
+    setup({ onResolve }) {
+      onResolve({ filter: /^pyscript-codemirror/ }, ({ path: target }) => {
+        // Their names end in a hash: codemirror_state-DxSVIxgn.js.
+        const stem = `${target.slice("pyscript-".length)}-`;
+        const file = files.find((name) => name.startsWith(stem) && name.endsWith(".js"));
+        if (!file) throw new Error(`PyScript has no ${stem}*.js any more.`);
+        return { path: path.join(dist, file) };
+      });
+    },
+  };
+  return bundleOne("editor.js", { format: "iife", plugins: [theirs] }, {}, []);
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [bridge, out] = process.argv.slice(2);
   fs.writeFileSync(path.join(out, "page.js"), await bundlePage(fs.readFileSync(bridge, "utf8")));
+  fs.writeFileSync(path.join(out, "editor.js"), await bundleEditor());
 }

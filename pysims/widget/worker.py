@@ -16,7 +16,9 @@ from typing import Any
 
 from ..kernel import RunLimit, digest_of
 from ..patterns import load_pattern, pattern_ids
-from ..patterns.shelf import SHELF, unwrapped
+from ..patterns.shelf import SHELF, unpacked, unwrapped
+from .edited import Edit, SourceProblem, compared, edit, located
+from .ran import ran
 from .render import compile_all, frame, sentence
 from .session import (
     Session,
@@ -35,6 +37,8 @@ compile_all()
 
 SESSIONS: dict[str, Session] = {}
 LOADED: set[str] = set()
+# In a worker that runs a reader's own source: the pattern's id, and both versions of it.
+EDITS: dict[str, Edit] = {}
 
 
 def answer(session: Session, **more: Any) -> dict[str, Any]:
@@ -108,27 +112,76 @@ def permalink(session: Session) -> dict[str, str]:
         return {"refusal": f"{problem}."}
 
 
-QUESTIONS: dict[str, Callable[[Session], dict[str, str]]] = {
+def lines_that_ran(session: Session) -> dict[str, Any]:
+    """What the code panel shows of the event on show, or why it cannot."""
+    try:
+        return {"ran": ran(session)}
+    except ValueError as problem:
+        return {"refusal": f"{problem}."}
+
+
+def comparison(session: Session) -> dict[str, Any]:
+    """The run beside the original's, in a worker with a changed pattern."""
+    if session.pattern.id not in EDITS:
+        return {"refusal": "This pattern was not changed."}
+    return {"comparison": compared(EDITS[session.pattern.id], session, saved(session))}
+
+
+QUESTIONS: dict[str, Callable[[Session], dict[str, Any]]] = {
     "digest": lambda session: {"digest": digest_of(session.history)},
     "link": permalink,
+    "ran": lines_that_ran,
+    "compare": comparison,
 }
 """What can be asked of a run without changing it."""
+
+
+def take_edit(message: dict[str, Any]) -> dict[str, Any]:
+    """From now on, run a pattern as the reader wrote it: `{"pattern", "code", "sources"}`."""
+    pattern_id = str(message["pattern"])
+    codes, _ = unpacked(unwrapped(message["code"]))
+    EDITS[pattern_id] = edit(pattern_id, codes, message["sources"])
+    return {"edited": pattern_id}
+
+
+def files_edited() -> dict[str, str]:
+    """The file names of all changed modules → the modules."""
+    return {file: name for known in EDITS.values() for file, name in known.files.items()}
+
+
+def shelve(message: dict[str, Any]) -> dict[str, Any]:
+    """Take in the code of a pattern."""
+    SHELF.put(str(message["pattern"]), unwrapped(message["code"]))
+    return {"id": message.get("id", "")}
+
+
+def close(message: dict[str, Any]) -> dict[str, Any]:
+    """Forget a widget's session."""
+    SESSIONS.pop(str(message["id"]), None)
+    return {"id": message["id"]}
+
+
+def open_widget(message: dict[str, Any]) -> dict[str, Any]:
+    """Begin a widget's session."""
+    session = open_for_good(message)
+    SESSIONS[str(message["id"])] = session
+    return answer(session)
+
+
+WITHOUT_SESSION: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "shelve": shelve,
+    "close": close,
+    "edit": take_edit,
+    "catalog": lambda _: {"patterns": catalog()},
+    "open": open_widget,
+}
 
 
 def handle(message: dict[str, Any]) -> dict[str, Any]:
     """Carry out one message; a refusal is a sentence in the picture, and the run stays."""
     widget, do = str(message.get("id", "")), str(message.get("do"))
-    if do == "shelve":
-        SHELF.put(str(message["pattern"]), unwrapped(message["code"]))
-    if do == "close":
-        SESSIONS.pop(widget, None)
-    if do in ("shelve", "close"):
-        return {"id": widget}
-    if do == "catalog":
-        return {"patterns": catalog()}
-    if do == "open":
-        SESSIONS[widget] = open_for_good(message)
-        return answer(SESSIONS[widget])
+    if do in WITHOUT_SESSION:
+        return WITHOUT_SESSION[do](message)
     if widget not in SESSIONS:
         raise ValueError(f"there is no widget {widget[:40]!r} here")
     session = SESSIONS[widget]
@@ -148,7 +201,13 @@ def dispatch(text: str) -> str:
     """Answer a JSON message with a JSON message; nothing that goes wrong escapes."""
     try:
         return json.dumps(handle(json.loads(text)))
+    except SourceProblem as problem:
+        return json.dumps({"problem": problem.plain})
     except Exception as problem:  # noqa: BLE001  # the page must learn of everything
-        return json.dumps(
-            {"error": f"{type(problem).__name__}: {problem}", "traceback": format_exc()}
-        )
+        reply: dict[str, Any] = {
+            "error": f"{type(problem).__name__}: {problem}",
+            "traceback": format_exc(),
+        }
+        if files := files_edited():
+            reply["problem"] = located(problem, files).plain
+        return json.dumps(reply)

@@ -67,7 +67,7 @@ def test_what_a_source_says_is_part_of_the_stamp(tmp_path: Path) -> None:
     for number, text in enumerate(("", "x = 1\n", "x = 2\n")):
         root = write_package(tmp_path / str(number), {"kernel/__init__.py": text})
         building.stage_sources(root, tmp_path / f"stage{number}")
-        stamps.add(building.fingerprint(tmp_path / f"stage{number}"))
+        stamps.add(building.fingerprint(tmp_path / f"stage{number}", root))
     assert len(stamps) == 3
 
 
@@ -88,7 +88,7 @@ def test_every_pattern_has_a_script_of_its_own(tmp_path: Path) -> None:
     for folder in (shelf, out):
         folder.mkdir()
     (shelf / "raft").write_bytes(b"compiled code")
-    names = building.write_patterns(out, shelf)
+    names = building.write_scripts(out, shelf)
     assert list(names) == ["raft"]
     assert hashlib.sha256(b"compiled code").hexdigest().startswith(names["raft"].split(".")[1])
     script = (out / names["raft"]).read_text("ascii")

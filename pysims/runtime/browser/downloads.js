@@ -82,6 +82,23 @@ export class Downloads {
     return Object.hasOwn(known, name) ? this.scriptText(known[name]) : null;
   }
 
+  /** The sources of a pattern, highlighted (see sources.py); null if the build made none. */
+  async sources(name) {
+    const known = this.manifest.sources ?? {};
+    return Object.hasOwn(known, name) ? JSON.parse(await this.scriptFile(known[name])) : null;
+  }
+
+  /** Loads the script that defines `simEditor`. */
+  loadEditor() {
+    return loadScript(this.base + this.manifest.editor, this.manifest.editor);
+  }
+
+  /* The text of a file that travels as gzip in base64 within a script. */
+  async scriptFile(path) {
+    const bytes = await gunzip(fromBase64(await this.scriptText(path))).catch(damaged({ path }));
+    return new TextDecoder().decode(bytes);
+  }
+
   totalBytes() {
     return Object.values(this.manifest.files).reduce((sum, file) => sum + file.bytes, 0);
   }

@@ -207,4 +207,13 @@ async function start({
  *  for every call, so that what arrived damaged can be asked for again. */
 const pattern = (name) => downloads.pattern(name);
 
-globalThis.simRuntime = { start, pattern };
+/** The sources of a pattern as a page shows them, or null. */
+const sources = (name) => downloads.sources(name);
+
+/** The editor (`open`, see editor.js), which is loaded by the first call. */
+async function editor() {
+  if (!globalThis.simEditor) await downloads.loadEditor();
+  return globalThis.simEditor;
+}
+
+globalThis.simRuntime = { start, pattern, sources, editor };
