@@ -119,8 +119,7 @@
       this.only = make("label", "sim-inline", only, " Only the functions that ran");
       this.editButton = press("Edit", () => this.edit());
       this.restoreButton = press("Restore", () => this.restore());
-      this.restoreButton.hidden = true;
-      this.bar = make("div", "sim-code-bar", this.tabs, this.only, this.editButton, this.restoreButton);
+      this.bar = make("div", "sim-code-bar", this.tabs, this.only, this.editButton);
       this.view = make("div", "sim-code-view");
       this.view.tabIndex = 0;
       this.view.setAttribute("role", "group");
@@ -211,6 +210,7 @@
       this.sayWhat(lit);
       this.drawFacts();
       this.draw(true);
+      this.widget.dispatchEvent(new CustomEvent("sim:lit"));
       if (this.walking) this.walkOn();
     }
 
@@ -230,7 +230,8 @@
     draw(follow = false) {
       this.drawTabs();
       const { shownModule: module } = this;
-      this.restoreButton.hidden = !this.widget.hasAttribute("data-edited");
+      if (this.widget.hasAttribute("data-edited")) this.bar.append(this.restoreButton);
+      else this.restoreButton.remove();
       this.walk.hidden = this.bar.hidden = this.view.hidden = Boolean(this.editor) || !module;
       this.facts.hidden = Boolean(this.editor);
       if (!module || this.editor) return;

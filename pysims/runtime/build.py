@@ -135,7 +135,7 @@ def fingerprint(stage: Path, package_root: Path) -> str:
     """A hash of all that the result depends on: staged sources, these scripts, pinned versions."""
     digest = hashlib.sha256()
     project = project_folder()
-    cited = sorted(package_root.glob("pysims/patterns/*/citations.toml"))
+    cited = sorted((package_root / "pysims").rglob("citations.toml"))
     inputs = [*files_below(stage), *files_below(HERE), project / "package-lock.json", *cited]
     bases = (stage, project, package_root)
     for path in inputs:

@@ -52,9 +52,9 @@ def modules_shown(package: Path, pattern_id: str) -> list[Path]:
     return [*own, *(path for path in found if path.exists())]
 
 
-def citations_of(package: Path, pattern_id: str) -> dict[str, str]:
-    """What the comments of a pattern cite, as `§5.2`, and the address of that section or paper."""
-    path = package / "patterns" / pattern_id / CITATIONS
+def citations_of(module: Path) -> dict[str, str]:
+    """What the comments of a module cite, as `§5.2`, and the address of that section or paper."""
+    path = module.parent / CITATIONS
     return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
@@ -126,7 +126,6 @@ def definitions(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
 
 def shown(package: Path, pattern_id: str) -> dict[str, Any]:
     """What the page is given: a pattern's modules with their lines and functions."""
-    citations = citations_of(package, pattern_id)
     modules = []
     for path in modules_shown(package, pattern_id):
         source = path.read_text("utf-8")
@@ -135,7 +134,7 @@ def shown(package: Path, pattern_id: str) -> dict[str, Any]:
             {
                 "name": ".".join(below.with_suffix("").parts),
                 "file": below.as_posix(),
-                "lines": highlighted(source, citations),
+                "lines": highlighted(source, citations_of(path)),
                 "functions": list(blocks(source)),
             }
         )

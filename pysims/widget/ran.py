@@ -75,43 +75,36 @@ class Recorder:
     def full(self) -> bool:
         return len(self.steps) >= STEPS_MAX
 
-    def on_start(self, code: CodeType, _offset: int) -> Any:
+    def start(self, frame: FrameType) -> None:
         """A function begins: its first step is its `def`, with the arguments."""
-        file = self.number.get(code.co_filename)
-        if file is None:
-            return MONITORING.DISABLE
+        code = frame.f_code
         # A generator in brackets is part of the line that it stands in.
-        if not (self.full or code.co_name.startswith("<")):
-            frame = sys._getframe(1)  # noqa: SLF001  # the only way to a frame
-            here = dict(frame.f_locals)
-            shown = {n: value for n, value in here.items() if not isinstance(value, self.quiet)}
-            values = [(name, brief(value)) for name, value in shown.items()]
-            self._add(frame, (file, code.co_firstlineno, self._depth(frame), values), here, here)
-        return None
+        if self.full or code.co_name.startswith("<"):
+            return
+        here = dict(frame.f_locals)
+        shown = {name: value for name, value in here.items() if not isinstance(value, self.quiet)}
+        values = [(name, brief(value)) for name, value in shown.items()]
+        first = (self.number[code.co_filename], code.co_firstlineno, self._depth(frame), values)
+        self._add(frame, first, here, here)
 
-    def on_line(self, code: CodeType, line: int) -> Any:
+    def line(self, frame: FrameType, line: int) -> None:
         """A line is about to run; what the one before it in this function did is known now."""
-        file = self.number.get(code.co_filename)
-        if file is None:
-            return MONITORING.DISABLE
+        code = frame.f_code
+        file = self.number[code.co_filename]
         self.times[file, line] = self.times.get((file, line), 0) + 1
-        if not (self.full or code.co_name.startswith("<")):
-            frame = sys._getframe(1)  # noqa: SLF001
-            here, given = self._close(frame)
-            self._add(frame, (file, line, self._depth(frame), []), here, given)
-        return None
+        if self.full or code.co_name.startswith("<"):
+            return
+        here, given = self._close(frame)
+        self._add(frame, (file, line, self._depth(frame), []), here, given)
 
-    def on_return(self, code: CodeType, _offset: int, value: Any) -> Any:
+    def end(self, frame: FrameType, value: Any) -> None:
         """A function gives something back."""
-        if code.co_filename not in self.number:
-            return MONITORING.DISABLE
-        frame = sys._getframe(1)  # noqa: SLF001
-        if frame in self._open:
-            self._close(frame)
-            last, _, given = self._open.pop(frame)
-            like = next((old for old in given.values() if type(old) is type(value)), None)
-            self.steps[last][3].append(("return", told(like, value)))
-        return None
+        if frame not in self._open:
+            return
+        self._close(frame)
+        last, _, given = self._open.pop(frame)
+        like = next((old for old in given.values() if type(old) is type(value)), None)
+        self.steps[last][3].append(("return", told(like, value)))
 
     def _add(
         self, frame: FrameType, step: Step, here: dict[str, Any], given: dict[str, Any]
@@ -162,17 +155,33 @@ def _differs(before: Any, after: Any) -> bool:
 @contextmanager
 def monitored(recorder: Recorder) -> Iterator[None]:
     """Let a recorder take down what runs inside; `ValueError` where Python cannot do that."""
-    if MONITORING is None:
-        raise ValueError("the lines that ran can be seen from Python 3.12 on")
-    monitoring = MONITORING
+    watching = traced(recorder) if MONITORING is None else watched(recorder, MONITORING)
+    with watching:
+        yield
+
+
+@contextmanager
+def watched(recorder: Recorder, monitoring: Any) -> Iterator[None]:
+    """By `sys.monitoring`, which switches itself off wherever somebody else's code runs."""
     tool = next((i for i in range(6) if monitoring.get_tool(i) is None), None)
     if tool is None:
         raise ValueError("the lines that ran cannot be seen: other tools monitor this Python")
+
+    def only_ours(take: Callable[..., None]) -> Callable[..., Any]:
+        def callback(code: CodeType, *details: Any) -> Any:
+            if code.co_filename not in recorder.number:
+                return monitoring.DISABLE
+            # The only way to a frame.
+            take(sys._getframe(1), *details)  # noqa: SLF001
+            return None
+
+        return callback
+
     events = monitoring.events
-    callbacks: dict[int, Callable[..., Any]] = {
-        events.PY_START: recorder.on_start,
-        events.LINE: recorder.on_line,
-        events.PY_RETURN: recorder.on_return,
+    callbacks = {
+        events.PY_START: only_ours(lambda frame, _offset: recorder.start(frame)),
+        events.LINE: only_ours(recorder.line),
+        events.PY_RETURN: only_ours(lambda frame, _offset, value: recorder.end(frame, value)),
     }
     monitoring.use_tool_id(tool, TOOL_NAME)
     try:
@@ -189,8 +198,31 @@ def monitored(recorder: Recorder) -> Iterator[None]:
         monitoring.free_tool_id(tool)
 
 
+@contextmanager
+def traced(recorder: Recorder) -> Iterator[None]:
+    """By `sys.settrace`, which is all that Python 3.11 has."""
+
+    def trace(frame: FrameType, event: str, value: Any) -> Any:
+        if frame.f_code.co_filename not in recorder.number:
+            return None
+        if event == "call":
+            recorder.start(frame)
+        elif event == "line":
+            recorder.line(frame, frame.f_lineno)
+        elif event == "return":
+            recorder.end(frame, value)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
 def ran(session: Session) -> dict[str, Any]:
-    """The event on show once more, line by line, as plain JSON; `ValueError` before Python 3.12.
+    """The event on show once more, line by line, as plain JSON.
 
     `modules`: the names that `steps` and `lines` number. `steps`: see `Step`. `lines`: `(file,
     line, times)`. `changes`: `(path, before, after)` of the state. `scheduled`: `(ms from now,

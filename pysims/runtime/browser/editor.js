@@ -75,6 +75,8 @@ function open({ parent, text, label, line = 1, onRun, onEscape }) {
       ],
     }),
   });
+  // What scrolls must scroll by keyboard as well, also for who does not want to edit.
+  Object.assign(view.scrollDOM, { tabIndex: 0, role: "group", ariaLabel: `${label}, scrolling` });
   const go = (number, effects = []) => {
     const at = view.state.doc.line(Math.max(1, Math.min(number, view.state.doc.lines)));
     view.dispatch({
