@@ -16,7 +16,7 @@ from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
 from tests.browsers import chromium_path
 from tests.drivers.server import serving
 
-PATTERNS = ("raft", "cascade_failure", "hash_ring", "saga")
+PATTERNS = ("raft", "cascade_failure", "retry_backoff", "split_brain")
 ROUNDS = 30
 
 STEP = """async (event) => {
