@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import fields
 from functools import cache
 from html.parser import HTMLParser
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -283,3 +285,49 @@ def test_default_parameters_are_allowed_and_limits_are_enforced(pattern: Pattern
     for name in knobs_of(pattern.params):
         with pytest.raises(ValueError, match=name):
             pysims.run(pattern.id, params={name: "no such value"})
+
+
+# --- Questions: what many runs answer -------------------------------------------------------------
+
+# Nothing in these is random.
+SEEDLESS = {"rate_limiter"}
+
+
+@cache
+def answers_of(pattern_id: str, scenario_id: str) -> tuple[float | None, ...]:
+    """What a scenario answers to each question of its pattern."""
+    history = run_of(pattern_id, scenario_id).history
+    return tuple(q.measure(history) for q in pysims.load_pattern(pattern_id).questions)
+
+
+@every_story
+def test_a_question_has_a_number_for_an_answer_or_none(
+    pattern: Pattern, scenario: Scenario
+) -> None:
+    for value in answers_of(pattern.id, scenario.id):
+        assert value is None or isfinite(value)
+
+
+@every_pattern
+def test_every_question_is_asked_well_and_answered_somewhere(pattern: Pattern) -> None:
+    assert pattern.questions
+    assert len({question.id for question in pattern.questions}) == len(pattern.questions)
+    for index, question in enumerate(pattern.questions):
+        assert re.fullmatch(r"[a-z][a-z-]*", question.id)
+        assert question.label.endswith("?")
+        assert question.why.endswith(".")
+        assert question.better in ("less", "more")
+        found = {answers_of(pattern.id, scenario.id)[index] for scenario in pattern.scenarios}
+        assert found - {None}, question.id
+
+
+@every_pattern
+def test_the_default_question_has_many_answers_where_runs_are_random(pattern: Pattern) -> None:
+    question = pattern.question()
+
+    def differs(scenario: Scenario) -> bool:
+        runs = (pysims.run(pattern.id, scenario.id, seed=seed) for seed in range(4))
+        return len({question.measure(run.history) for run in runs}) > 1
+
+    short_first = sorted(pattern.scenarios, key=lambda s: len(run_of(pattern.id, s.id).history))
+    assert any(map(differs, short_first)) == (pattern.id not in SEEDLESS)

@@ -117,6 +117,12 @@ def test_the_order_book_stands_on_the_kernel() -> None:
     assert inner(path) == {"pysims.kernel"}
 
 
+def test_a_sweep_stands_on_the_kernel() -> None:
+    path = PACKAGE / "sweep.py"
+    assert outer(path) == set()
+    assert inner(path) == {"pysims.kernel"}
+
+
 def test_only_what_markdown_calls_knows_it_and_nothing_knows_mkdocs() -> None:
     called = {
         PACKAGE / "widget" / "fence.py",
@@ -147,6 +153,9 @@ def test_the_core_has_no_dependency_and_the_widget_only_the_template_engine() ->
             assert outer(path) <= {"markupsafe", "matplotlib", "pymdownx"}, path
         elif part == "prose":
             assert outer(path) <= {"markdown", "markupsafe", "pymdownx", "PIL"}, path
+        elif part == "command":
+            allowed = {"matplotlib"} if path.stem == "drawing" else set()
+            assert outer(path) == allowed, path
         elif part == "questions.py":
             assert outer(path) == {"markdown"}, path
         elif part not in ("widget", "runtime", "numbers"):
@@ -193,7 +202,7 @@ def test_a_pattern_is_a_folder_with_all_its_parts() -> None:
     for folder in (PACKAGE / "patterns").iterdir():
         if folder.is_dir() and folder.name != "__pycache__":
             parts = {path.name for path in folder.iterdir()}
-            modules = {"__init__.py", "model.py", "view.py", "scenarios.py"}
+            modules = {"__init__.py", "model.py", "view.py", "scenarios.py", "questions.py"}
             wanted = modules | {"scene.svg.jinja", "scene.css"}
             assert wanted <= parts, folder
 

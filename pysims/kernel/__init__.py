@@ -37,7 +37,7 @@ from .network import (
     send,
     set_latency,
 )
-from .pattern import Action, Invariant, Pattern, Scenario, Script
+from .pattern import Action, Invariant, Pattern, Question, Scenario, Script
 from .queueing import (
     QUEUED,
     REJECTED,
@@ -87,6 +87,7 @@ __all__ = [
     "OneOf",
     "Pattern",
     "Pool",
+    "Question",
     "Queued",
     "Run",
     "RunLimit",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from .sim import Context
+from .sim import Context, History
 from .trace import Run
 
 Script: TypeAlias = tuple[tuple[int, Any], ...]
@@ -65,6 +65,23 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """Something that one run answers with a number, so that many runs answer it with a spread.
+
+    `label` is the reader's question, `why` says in a sentence what exactly is measured. `measure`
+    gives the answer of a run in `unit`, or `None` when the run has none (nobody was elected, say).
+    `better` is "less" or "more": whichever end is not better is where the worst run is.
+    """
+
+    id: str
+    label: str
+    unit: str
+    measure: Callable[[History[Any]], float | None]
+    why: str
+    better: str = "less"
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """Everything that the rest of the house needs to know of a pattern.
 
@@ -74,7 +91,7 @@ class Pattern:
     what an event did, or, with `None` for the first two, how a run starts; `alternative(state,
     now_ms)` says what the picture shows. `playback_rate` is simulated ms per ms of the reader at
     speed 1; `frame_ms` (the reader's ms) asks for pictures between events, for scenes in which
-    something moves all the time.
+    something moves all the time. `questions` are what many runs answer, the first by default.
     """
 
     id: str
@@ -90,6 +107,7 @@ class Pattern:
     actions: tuple[Action, ...]
     invariants: tuple[Invariant, ...]
     scenarios: tuple[Scenario, ...]
+    questions: tuple[Question, ...]
     playback_rate: float = 1.0
     frame_ms: int | None = None
 
@@ -102,6 +120,16 @@ class Pattern:
                 return scenario
         known = ", ".join(scenario.id for scenario in self.scenarios)
         raise ValueError(f"{self.id} has no scenario {scenario_id[:60]!r}, it has: {known}")
+
+    def question(self, question_id: str | None = None) -> Question:
+        """The question of this name, or the first; `ValueError` names those that there are."""
+        if question_id is None:
+            return self.questions[0]
+        for question in self.questions:
+            if question.id == question_id:
+                return question
+        known = ", ".join(question.id for question in self.questions)
+        raise ValueError(f"{self.id} has no question {question_id[:60]!r}, it has: {known}")
 
     def action(self, name: str) -> Action:
         """The action whose event class has this name; `ValueError` names those that there are."""

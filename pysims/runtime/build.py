@@ -36,6 +36,7 @@ COMPANIONS = ("jinja2", "markupsafe")
 NOT_SHIPPED = frozenset(
     {
         "runtime",
+        "command",
         "figures",
         "numbers",
         "prose",

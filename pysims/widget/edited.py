@@ -18,7 +18,8 @@ from typing import Any
 
 from ..kernel import History, Pattern, RunLimit, begin, build, run_script
 from ..patterns import load_pattern
-from .session import LIMIT, Session, script_from
+from ..sweep import LIMIT
+from .session import Session, script_from
 
 LINES_MAX = 3_000
 ROWS_MAX = 400

@@ -90,7 +90,7 @@ def scene_template(pattern_id: str) -> Template:
 
 def compile_all() -> None:
     """Load and compile all that is not compiled yet, so that nothing is read from a file later."""
-    for part in ("widget", "front", "settings", "field", "line"):
+    for part in ("widget", "front", "settings", "field", "line", "seeds", "spread"):
         environment().get_template(f"widget/{part}.html.jinja")
     environment().get_template("widget/parts.svg.jinja")
     for pattern_id in pattern_ids():

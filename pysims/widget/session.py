@@ -29,11 +29,11 @@ from ..kernel import (
 )
 from ..link import EVENTS_MAX, Link, link_from
 from ..patterns import load_pattern
+from ..sweep import LIMIT
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 # The clock in the corner moves at least this often while a run plays.
 TICK_MS = 200
-LIMIT = 20_000
 # One search tries so many seeds, or so many events, whichever is first: a few seconds at most.
 SEARCH_SEEDS = 25
 SEARCH_EVENTS = 12_000
@@ -444,6 +444,38 @@ def reset(session: Session) -> Session:
     return replace(fresh, home=home)
 
 
+# --- One run among many -------------------------------------------------------------------------
+
+
+def plain_run(session: Session) -> dict[str, Any]:
+    """What all seeds of a sweep have in common, as plain JSON: the run without its seed."""
+    return {
+        "scenario": session.scenario.id,
+        "params": asdict(session.params),
+        "script": plain_script(session.script),
+        "until_ms": session.until_ms,
+    }
+
+
+def open_run(session: Session, plain: Mapping[str, Any], seed: int) -> Session:
+    """The end of the run that `plain_run` wrote down, with a seed; `ValueError` if it is none.
+
+    The reader's own run is kept, so that he can return to it.
+    """
+    scenario = session.pattern.scenario(str(plain["scenario"]))
+    params: Any = build(session.pattern.params, plain["params"])
+    ready = replace(
+        session,
+        scenario=scenario,
+        overrides=session.overrides if scenario is session.scenario else {},
+        script=script_from(session.pattern, plain["script"]),
+        until_ms=int(plain["until_ms"]),
+        # A way holds no scenario: those of another one would lead astray.
+        ways=came_from(session) if scenario is session.scenario else (),
+    )
+    return to_end(rerun(ready, params, seed))
+
+
 # --- Permalinks -----------------------------------------------------------------------------------
 
 
@@ -526,7 +558,8 @@ def command(session: Session, message: Mapping[str, Any]) -> Session:
     """The session after a command; `ValueError` for one that is not known or not allowed.
 
     `{"do": "step"}`, `{"do": "speed", "value": "2.0"}`, `{"do": "param", "name": …, "value": …}`,
-    `{"do": "act", "name": "RemoveServer", "arguments": {"server": "D"}}`.
+    `{"do": "act", "name": "RemoveServer", "arguments": {"server": "D"}}`, `{"do": "run", "run": …,
+    "seed": 17}` with a run as `plain_run` writes it.
     """
     do = str(message.get("do"))
     session = replace(session, message="")
@@ -539,7 +572,9 @@ def command(session: Session, message: Mapping[str, Any]) -> Session:
         return set_param(session, name, value, message.get("position"))
     if do == "act":
         return act(session, str(message.get("name", "")), message.get("arguments") or {})
-    known = ", ".join([*PLAIN, *WITH_VALUE, "param", "act"])
+    if do == "run":
+        return open_run(session, message["run"], int(message["seed"]))
+    known = ", ".join([*PLAIN, *WITH_VALUE, "param", "act", "run"])
     raise ValueError(f"there is no command {do[:40]!r}, there are: {known}")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from traceback import format_exc
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from ..kernel import RunLimit, digest_of
 from ..patterns import load_pattern, pattern_ids
 from ..patterns.shelf import SHELF, unpacked, unwrapped
+from . import seeds
 from .edited import Edit, SourceProblem, compared, edit, located
 from .ran import ran
 from .render import compile_all, frame, sentence
@@ -127,13 +128,16 @@ def comparison(session: Session) -> dict[str, Any]:
     return {"comparison": compared(EDITS[session.pattern.id], session, saved(session))}
 
 
-QUESTIONS: dict[str, Callable[[Session], dict[str, Any]]] = {
-    "digest": lambda session: {"digest": digest_of(session.history)},
-    "link": permalink,
-    "ran": lines_that_ran,
-    "compare": comparison,
+QUESTIONS: dict[str, Callable[[Session, Mapping[str, Any]], dict[str, Any]]] = {
+    "digest": lambda session, _: {"digest": digest_of(session.history)},
+    "link": lambda session, _: permalink(session),
+    "ran": lambda session, _: lines_that_ran(session),
+    "compare": lambda session, _: comparison(session),
+    "seeds": lambda session, _: seeds.panel(session),
+    "sweep": seeds.swept,
+    "spread": seeds.spread,
 }
-"""What can be asked of a run without changing it."""
+"""What can be asked of a run, with a message, without changing it."""
 
 
 def take_edit(message: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +190,7 @@ def handle(message: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"there is no widget {widget[:40]!r} here")
     session = SESSIONS[widget]
     if do in QUESTIONS:
-        return {"id": widget, **QUESTIONS[do](session)}
+        return {"id": widget, **QUESTIONS[do](session, message)}
     try:
         changed = command(session, message)
     except (ValueError, RunLimit) as problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.bench import code, events, kernel, startup, widget
+from tests.bench import code, events, kernel, seeds, startup, widget
 
 STARTUP_ROUNDS = 9
 
@@ -17,6 +17,7 @@ def main() -> None:
     panel = code.measure()
     speed = kernel.measure()
     raft = events.measure()
+    sweeps = seeds.measure()
     if "--json" in sys.argv:
         found = {
             "startup": start,
@@ -24,6 +25,7 @@ def main() -> None:
             "code_panel": panel,
             "kernel": speed,
             "raft": raft,
+            "seeds_a_second": sweeps,
         }
         print(json.dumps(found))
         return
@@ -33,6 +35,7 @@ def main() -> None:
     code.show(panel)
     kernel.show(speed)
     events.show(raft)
+    seeds.show(sweeps)
 
 
 if __name__ == "__main__":

@@ -214,6 +214,7 @@ def too_small(widget: Any) -> list[str]:
     """The controls of a widget that a finger could miss: below 24 px."""
     found: list[str] = widget.evaluate(
         """w => [...w.querySelectorAll('button, select, input, summary')]
+          .filter(e => e.checkVisibility())
           .map(e => [e.id || e.textContent.trim(), e.getBoundingClientRect()])
           .filter(([, r]) => r.width < 24 || r.height < 24).map(([name]) => name)"""
     )

@@ -30,6 +30,7 @@ from .model import (
     update,
     works,
 )
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .view import alternative, describe, view
 
@@ -119,6 +120,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # A year takes the reader four seconds.
     playback_rate=YEAR_MS / 4_000,
 )

@@ -20,6 +20,7 @@ from .model import (
     present,
     update,
 )
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .view import alternative, describe, view
 
@@ -122,6 +123,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # Some ninety requests a second are too many to follow; at a fifth of the pace one sees the
     # threads go, and the story takes a minute and a half.
     playback_rate=0.2,

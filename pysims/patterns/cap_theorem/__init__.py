@@ -17,6 +17,7 @@ from .model import (
     replicas_agree,
     update,
 )
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .state import (
     REQUESTS_MAX,
@@ -96,6 +97,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     playback_rate=0.04,
     frame_ms=60,
 )

@@ -12,6 +12,7 @@ from ...kernel import Action, Invariant, Pattern
 from .chain import PLACES, SERVICES, Chain, is_down
 from .model import ShedLoad, State, TurnE, init, update
 from .params import Params
+from .questions import QUESTIONS
 from .scenarios import A_ANSWERS, SCENARIOS
 from .view import alternative, describe, view
 
@@ -125,6 +126,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # A second of the chain is two of the reader's, so that he can follow the threads filling up.
     playback_rate=0.5,
 )

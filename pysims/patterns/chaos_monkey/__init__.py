@@ -28,6 +28,7 @@ from .model import (
     zones_up,
 )
 from .office import MONKEY_HOURS, within
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .view import alternative, describe, view
 
@@ -137,6 +138,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # An office hour takes the reader a second, and a request half a second or less.
     playback_rate=1.0,
 )

@@ -26,6 +26,7 @@ from .model import (
     init,
     update,
 )
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .view import view
 from .words import alternative, describe
@@ -135,4 +136,5 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
 )

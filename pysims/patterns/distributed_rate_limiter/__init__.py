@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ...kernel import Action, Invariant, Pattern
 from .model import init, update
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .state import (
     ASKING,
@@ -154,6 +155,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # The client's message is on its way for a bit more than a second, one to the store for half a
     # second; a slower clock would stand still between two whole milliseconds.
     playback_rate=0.02,

@@ -21,6 +21,7 @@ from .promises import (
     same_commands,
     standing,
 )
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .state import (
     Cancel,
@@ -124,6 +125,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     playback_rate=0.075,
     frame_ms=60,
 )

@@ -31,6 +31,7 @@ from .model import (
     server_names,
     update,
 )
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .view import alternative, describe, view
 
@@ -117,4 +118,5 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
 )

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
-from math import ceil, sqrt
+from math import ceil, fsum, sqrt
 
 from ...kernel import Choice, Context, Draws, Number, OneOf, Text, knob
 from .hashing import HashRing, assign_bounded, jump_path, key_hash, rendezvous_scores
@@ -270,8 +270,9 @@ def ideal_load(state: State) -> float:
 
 def spread(loads: tuple[float, ...]) -> float:
     """Standard deviation over mean (a ratio); 0 for a perfectly even load."""
-    mean = sum(loads) / len(loads)
-    return sqrt(sum((load - mean) ** 2 for load in loads) / len(loads)) / mean
+    # `sum` rounds floats in another way since Python 3.12; the answer must be the same in both.
+    mean = fsum(loads) / len(loads)
+    return sqrt(fsum((load - mean) * (load - mean) for load in loads) / len(loads)) / mean
 
 
 def load_spread(state: State) -> float:

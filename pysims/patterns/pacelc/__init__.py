@@ -21,6 +21,7 @@ from .model import (
     overlapping,
     update,
 )
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .view import alternative, describe, view
 
@@ -122,6 +123,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # The way within a region is two pictures long, across an ocean a second, and what is left of a
     # story after the moment on show takes the reader about a minute.
     playback_rate=0.04,

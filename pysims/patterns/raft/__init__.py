@@ -26,6 +26,7 @@ from .model import (
     servers_down,
     servers_up,
 )
+from .questions import QUESTIONS
 from .safety import PROPERTIES, update
 from .scenarios import SCENARIOS
 from .view import alternative, view
@@ -80,6 +81,7 @@ PATTERN = Pattern(
     ),
     invariants=tuple(Invariant(name, why, stands(name)) for name, why in PROPERTIES.items()),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     playback_rate=0.03,
     frame_ms=60,
 )

@@ -38,6 +38,7 @@ from .model import (
     update,
     window_ms_of,
 )
+from .questions import QUESTIONS
 from .scenarios import ANY_WINDOW, SCENARIOS
 from .view import alternative, describe, view
 
@@ -173,6 +174,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # In real time a burst of 50 takes 5 s to leave the leaky bucket: long enough to watch.
     playback_rate=1.0,
     frame_ms=100,

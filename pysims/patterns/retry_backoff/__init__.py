@@ -11,6 +11,7 @@ from ...guards.retry_budget import TOKEN, RetryBudget
 from ...kernel import Action, Invariant, Pattern
 from .herd import Herd, at_server, waiting
 from .model import BringUp, Compare, Join, Send, State, TakeDown, init, update
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .server import within_capacity
 from .settings import Params, wait_ms_min
@@ -157,6 +158,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # An outage of 2.5 s and the storm after it take the reader about 15 s.
     playback_rate=0.5,
     frame_ms=100,

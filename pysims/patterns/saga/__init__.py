@@ -12,6 +12,7 @@ from . import safety
 from .choreography import CHAIN_MAX, Subscription, cycle_in, subscriptions
 from .measure import at_stake_cents, known_by, knows_all, messages_without_faults
 from .model import init, update
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .state import (
     AUDITOR,
@@ -105,6 +106,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     playback_rate=0.013,
     frame_ms=60,
 )

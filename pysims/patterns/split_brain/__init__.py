@@ -24,6 +24,7 @@ from .cluster import (
     sold_twice,
 )
 from .model import init, update
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .view import view
 from .words import alternative, describe
@@ -104,6 +105,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     playback_rate=0.07,
     frame_ms=60,
 )

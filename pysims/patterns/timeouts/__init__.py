@@ -23,6 +23,7 @@ from .model import (
     update,
     waiting_users,
 )
+from .questions import QUESTIONS
 from .scenarios import SCENARIOS
 from .view import alternative, describe, view
 
@@ -126,6 +127,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     # At a fifth of the pace one can follow single requests, and see the lines grow in seconds.
     playback_rate=0.2,
 )

@@ -24,6 +24,7 @@ from .parts import (
     twice,
     wrong,
 )
+from .questions import QUESTIONS
 from .scenarios import NO_PHANTOM, NOT_FORGOTTEN, ONE_LABEL, SCENARIOS
 from .view import view
 from .words import alternative, describe
@@ -105,6 +106,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     playback_rate=0.012,
     frame_ms=60,
 )

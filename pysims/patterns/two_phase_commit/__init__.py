@@ -11,6 +11,7 @@ from __future__ import annotations
 from ...kernel import Action, Invariant, Pattern
 from ...order_book import conserved
 from .model import init, update
+from .questions import QUESTIONS
 from .safety import AGREEMENT, LASTING, RELEASED, VALIDITY, has_fallen
 from .scenarios import SCENARIOS
 from .shop import (
@@ -123,6 +124,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     playback_rate=0.014,
     frame_ms=60,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...kernel import Action, Invariant, Pattern
 from ...order_book import PAYMENTS, conserved, of_service, standing
 from .model import init, update
+from .questions import QUESTIONS
 from .scenarios import CHARGED_ONCE, SCENARIOS, WHOLE_OR_VOID
 from .shop import (
     Crash,
@@ -95,6 +96,7 @@ PATTERN = Pattern(
         ),
     ),
     scenarios=SCENARIOS,
+    questions=QUESTIONS,
     playback_rate=0.01,
     frame_ms=60,
 )

@@ -33,7 +33,7 @@ OURS = "pysims"
 GUARDS = f"{OURS}.guards"
 # Half of a module's compiled code says which line each instruction came from. What draws and tells
 # does without; what runs keeps it, because a reader may look at the lines that ran.
-WITHOUT_LINES = ("view", "words", "scenarios")
+WITHOUT_LINES = ("view", "words", "scenarios", "questions")
 
 # These exist only in a browser; the worker reaches them, if at all, after the restore.
 NOT_IMPORTABLE_HERE = frozenset({"js", "pyodide_js", "polyscript"})

@@ -21,7 +21,8 @@ from pysims.patterns.cascade_failure.params import (
     wait_ms_max,
 )
 from pysims.patterns.cascade_failure.turn import Again, Overdue, Worked
-from pysims.widget.session import LIMIT, opened
+from pysims.sweep import LIMIT
+from pysims.widget.session import opened
 
 LENGTH_MS = 5_000
 
