@@ -33,7 +33,9 @@ PAGES := $(shell find docs overrides -type f ! -path 'docs/assets/runtime/*' \
 # A file that is deleted makes nothing newer, so the lists of names are sources too.
 .cache/sources: TEXT = $(sort $(SOURCES))
 .cache/pages: TEXT = $(sort $(PAGES))
-.cache/sources .cache/pages: always
+# What the embed pages say of themselves holds the site's whole address.
+.cache/address: TEXT = $(SITE_URL)
+.cache/sources .cache/pages .cache/address: always
 	@mkdir -p $(@D)
 	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' > $@
 .PHONY: always
@@ -91,9 +93,9 @@ site: .cache/site ## Build the finished site in site/
 
 # One page per pattern, without the site's chrome, for iframes elsewhere.
 .PHONY: embeds
-embeds: .cache/embeds ## Write the embed pages' Markdown and the scenes' styles
+embeds: .cache/embeds ## Write the embed pages' Markdown, their oEmbed files and the scenes' styles
 
-.cache/embeds: .cache/runtime
+.cache/embeds: .cache/runtime .cache/address
 	$(PY) -m pysims.widget.embeds
 	@touch $@
 

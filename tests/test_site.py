@@ -64,6 +64,9 @@ class Page(HTMLParser):
 
     LOADS = frozenset({"script", "link", "img", "iframe", "source", "video", "audio", "object"})
 
+    # Links that name an address for programs, and load nothing.
+    NAMES_ONLY = frozenset({"canonical", "alternate"})
+
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.ids: list[str] = []
@@ -80,7 +83,7 @@ class Page(HTMLParser):
             self.ids.append(given["id"])
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
-        if tag in self.LOADS and given.get("rel") != "canonical":
+        if tag in self.LOADS and given.get("rel") not in self.NAMES_ONLY:
             self.loaded += [given[name] for name in ("src", "href", "data") if name in given]
         if tag == "meta" and (name := given.get("name") or given.get("property")):
             self.tags[name] = given.get("content", "")

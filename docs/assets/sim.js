@@ -459,9 +459,9 @@
       }
       const field = document.createElement("textarea");
       field.readOnly = true;
-      field.rows = what === "embed" ? 4 : 3;
+      field.rows = what === "link" ? 3 : 4;
       field.value = text;
-      field.setAttribute("aria-label", what === "embed" ? "Embed code" : "Link");
+      field.setAttribute("aria-label", what === "link" ? "Link" : "Embed code");
       box.replaceChildren(field);
       const says = (await copied(field)) ? "Copied." : "Copy this:";
       box.prepend(this.#original ? `${says} It holds the run, and not your change of the code.` : says);
@@ -477,9 +477,15 @@
         history.replaceState(history.state, "", hash);
         return here + hash;
       }
-      const page = new URL(`../embed/${pattern}/${answer.scenario}.html`, HERE).href;
+      const { scenario } = answer;
       const height = Math.ceil(this.getBoundingClientRect().height) + 40;
       const title = this.querySelector(".sim-title").textContent;
+      if (what === "script") {
+        const data = { sim: pattern, scenario, run: answer.link, title, height };
+        const given = Object.entries(data).map(([name, value]) => ` data-${name}="${escaped(String(value))}"`);
+        return `<script async src="${escaped(new URL("embed-here.js", HERE).href)}"${given.join("")}></script>`;
+      }
+      const page = new URL(`../embed/${pattern}/${scenario}.html`, HERE).href;
       return (
         `<iframe src="${escaped(`${page}#?${answer.link}`)}" title="${escaped(title)}" loading="lazy" ` +
         `style="width: 100%; height: ${height}px; border: 0"></iframe>`

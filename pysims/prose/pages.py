@@ -14,6 +14,7 @@ DEFINITION = re.compile(
 )
 REFERENCE = re.compile(r"\[\^([^\]]+)\](?!:)")
 ADDRESS = re.compile(r"https?://(?:[^\s<>()]|\([^\s<>()]*\))+")
+PLACEHOLDER = re.compile(r"https?://[\w.-]+\.example(?:[/:]|$)")
 HEADING = re.compile(r"^# (.+)$", re.MULTILINE)
 
 
@@ -42,5 +43,9 @@ def references(text: str) -> list[str]:
 
 
 def addresses(text: str) -> list[str]:
-    """The web addresses in a piece of Markdown, each without what ends the sentence."""
-    return [address.rstrip(".,;:") for address in ADDRESS.findall(text)]
+    """The web addresses in a piece of Markdown, each without what ends the sentence.
+
+    An address whose host ends in `.example` is nobody's, and stands for one that a reader fills in.
+    """
+    found = [address.rstrip(".,;:") for address in ADDRESS.findall(text)]
+    return [address for address in found if not PLACEHOLDER.match(address)]

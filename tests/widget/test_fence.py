@@ -82,6 +82,7 @@ def test_embed_pages_follow_the_patterns(tmp_path_factory: pytest.TempPathFactor
     assert "chapter: chapter-one.html" in text
     assert "template: embed.html" in text
     assert widget_html("hash_ring", "jump") in convert(text.rpartition("---\n")[2])
+    assert "oembed" not in text
     stamp = written[0].stat().st_mtime_ns
     write_embeds(folder)
     assert written[0].stat().st_mtime_ns == stamp
