@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from pysims.kernel import Pattern
 from tests.browser.conftest import PREFIX, SANDBOXES, Watch, ask, element_of, ready, visit
+from tests.catalog import PATTERNS
 
 CHANGED: dict[str, tuple[str, dict[str, Any]]] = {
     "hash_ring": ("jump", {"do": "act", "name": "RemoveServer", "arguments": {"server": "A"}}),
@@ -152,27 +154,84 @@ def test_embed_code_shows_the_run_that_was_on_show(
     post.check()
 
 
-@pytest.mark.parametrize("pattern", CHANGED)
-def test_the_way_back_by_key_and_by_button(page: Page, address: str, pattern: str) -> None:
-    story = CHANGED[pattern][0]
-    page.goto(f"{address}embed/{pattern}/{story}.html")
-    widget = ready(page, element_of(pattern, story))
-    scene = widget.locator(".sim-scene")
-    scene.focus()
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.id)
+def test_every_pattern_follows_its_own_links(page: Page, address: str, pattern: Pattern) -> None:
+    page.goto(f"{address}embed/{pattern.id}.html")
+    widget = ready(page, element_of(pattern.id, pattern.scenarios[0].id))
+    for message in ({"do": "seed", "value": "77"}, {"do": "start"}, {"do": "step"}):
+        ask(widget, message)
+    link, digest = ask(widget, {"do": "link"})["link"], ask(widget, DIGEST)["digest"]
+    assert "seed=77" in link
+    ask(widget, {"do": "reset"})
+    ask(widget, {"do": "follow", "value": link})
+    assert ask(widget, {"do": "link"})["link"] == link
+    assert ask(widget, DIGEST)["digest"] == digest
+
+
+def travels(widget: Any) -> None:
+    """Time travel by keys and buttons, from the middle of a run into its past and back."""
+    keyboard, scene = widget.page.keyboard, widget.locator(".sim-scene")
+    clock = widget.locator(".sim-clock")
     before = ask(widget, DIGEST)["digest"]
-    page.keyboard.press("Home")
-    page.keyboard.press("n")
-    expect(widget.locator(".sim-clock")).not_to_contain_text("event 0 of")
+    scene.focus()
+    keyboard.press("Home")
+    expect(clock).to_contain_text("event 0 of")
+    keyboard.press("ArrowRight")
+    expect(clock).not_to_contain_text("event 0 of")
+    keyboard.press("ArrowLeft")
+    expect(clock).to_contain_text("event 0 of")
+    keyboard.press(" ")
+    expect(widget.get_by_role("button", name="Pause")).to_be_visible()
+    scene.focus()
+    keyboard.press(" ")
+    expect(widget.get_by_role("button", name="Play")).to_be_visible()
+    scene.focus()
+    keyboard.press("Home")
+    keyboard.press("n")
+    expect(clock).not_to_contain_text("event 0 of")
     acts = widget.locator("button[data-do=act]:not([aria-disabled]), form[data-do=act] button")
     acts.first.click()
     undo = widget.get_by_role("button", name="Undo")
     expect(undo).to_be_visible()
+    assert ask(widget, DIGEST)["digest"] != before
     scene.focus()
-    page.keyboard.press("u")
+    keyboard.press("u")
     expect(undo).to_have_count(0)
     assert ask(widget, DIGEST)["digest"] == before
-    page.keyboard.press(">")
+    keyboard.press(">")
     expect(widget.get_by_label("Speed")).to_have_value("2.0")
+    widget.locator("summary", has_text="Trace and description").click()
+    third = widget.locator(".sim-trace button").nth(2)
+    third.click()
+    expect(clock).to_contain_text("event 2 of")
+
+
+@pytest.mark.parametrize("pattern", CHANGED)
+def test_time_travel(page: Page, address: str, pattern: str) -> None:
+    story = CHANGED[pattern][0]
+    page.goto(f"{address}embed/{pattern}/{story}.html")
+    travels(ready(page, element_of(pattern, story)))
+
+
+@pytest.mark.parametrize("pattern", CHANGED)
+def test_time_travel_from_disk(context: BrowserContext, disk: Path, pattern: str) -> None:
+    watch = Watch(context.new_page(), (disk.as_uri(),))
+    watch.start()
+    story = CHANGED[pattern][0]
+    watch.page.goto((disk / "embed" / pattern / f"{story}.html").as_uri())
+    travels(ready(watch.page, element_of(pattern, story)))
+    watch.check()
+
+
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+@pytest.mark.parametrize("pattern", CHANGED)
+def test_time_travel_in_a_frame(
+    post: Watch, blog: tuple[Path, str], address: str, pattern: str, sandbox: str
+) -> None:
+    story = CHANGED[pattern][0]
+    frame = visit(post.page, blog, f"{address}embed/{pattern}/{story}.html", SANDBOXES[sandbox])
+    travels(ready(frame, element_of(pattern, story)))
+    post.check()
 
 
 def test_the_keys_of_a_picture_do_not_turn_the_page(page: Page, address: str) -> None:
