@@ -123,6 +123,11 @@ runtime: .cache/runtime ## Build what the browser runs (docs/assets/runtime/)
 	$(PY) -m pysims.runtime
 	@mkdir -p $(@D) && touch $@
 
+# The browser's files are in it, so that other sites need no Node; pysims/runtime/wheel.py.
+.PHONY: wheel
+wheel: .cache/embeds $(VENV)/.dev ## Build the wheel and the sdist in dist/, with the browser's files
+	$(PY) -m pysims.runtime.wheel
+
 ##@ Check
 
 .PHONY: test

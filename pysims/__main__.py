@@ -6,8 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
+from .command.assets import print_assets
 from .command.choice import choices
 from .command.links import print_link
 from .command.listing import list_patterns
@@ -61,6 +63,9 @@ def parser() -> argparse.ArgumentParser:
     choices(links)
     links.add_argument("--at-ms", type=int, help="the moment to show (default: the scenario's)")
     links.add_argument("--site", default="", metavar="URL", help="the address of the site's root")
+    assets = verbs.add_parser("assets", help="copy the browser's files into your own site")
+    assets.add_argument("docs", nargs="?", type=Path, default=Path("docs"), help="your pages")
+    assets.add_argument("--check", action="store_true", help="write nothing; 1 if out of date")
     return top
 
 
@@ -84,20 +89,24 @@ def seeds(verb: argparse.ArgumentParser) -> None:
     )
 
 
-VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
+VERBS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "list": list_patterns,
     "run": print_run,
     "sweep": print_sweep,
     "plot": save_plot,
     "link": print_link,
+    "assets": print_assets,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 for success, 2 for a value that is not allowed, 130 for Ctrl-C."""
+    """Run the command line; gives the exit status.
+
+    0 is success, 1 a failed `assets --check`, 2 a value that is not allowed, 130 Ctrl-C.
+    """
     options = parser().parse_args(arguments)
     try:
-        VERBS[options.verb](options)
+        status = VERBS[options.verb](options)
         sys.stdout.flush()
     except (ValueError, RunLimit) as problem:
         print(f"pysims: {problem}", file=sys.stderr)
@@ -108,7 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has enough; what is still to be written goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        return 0
+    return status or 0
 
 
 if __name__ == "__main__":

@@ -17,9 +17,14 @@ from urllib.parse import quote, unquote
 from .kernel import Pattern, Script, build
 from .patterns import load_pattern
 
+__all__ = ["EVENTS_MAX", "LONGEST", "VERSION", "Link", "link_from"]
+
 VERSION = 1
+"""The version that is written and read; a link of a newer one is refused by name."""
 LONGEST = 30_000
+"""The characters that a link may have."""
 EVENTS_MAX = 1_000
+"""The events that a link's script may have."""
 TIME_MAX_MS = 10**13
 NOTHING = "-"
 

@@ -20,7 +20,7 @@ from pysims.numbers.inline import format_run, number_html
 from pysims.numbers.runs import run_of, sources_of
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"]
+PAGES = [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("api/*.md")), DOCS.parent / "README.md"]
 
 
 def marked() -> list[tuple[str, str]]:

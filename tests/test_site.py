@@ -56,7 +56,9 @@ def test_every_fence_is_a_widget_with_its_frame_byte_for_byte(markdown: Path) ->
     assert html.count("<sim-widget") == len(wanted)
     for widget in wanted:
         assert widget in html
-    assert "```sim" not in html
+    # A page may show a fence as code, indented; whatever else is left of one was not understood.
+    shown = re.findall(r"^    ```sim ", markdown.read_text("utf-8"), re.MULTILINE)
+    assert html.count("```sim") == len(shown)
 
 
 class Page(HTMLParser):
@@ -171,8 +173,9 @@ def test_headings_form_an_outline(path: Path) -> None:
 
 def test_the_site_map_lists_every_page_of_prose_and_robots_may_read_it() -> None:
     listed = re.findall(r"<loc>([^<]*)</loc>", (SITE / "sitemap.xml").read_text("utf-8"))
+    reference = [built(path) for path in SOURCES if path.parent == DOCS / "api"]
     assert sorted(urlsplit(place).path.rpartition("/")[2] for place in listed) == sorted(
-        path.name for path in PROSE
+        path.name for path in [*PROSE, *reference]
     )
     robots = (SITE / "robots.txt").read_text("utf-8")
     assert "Disallow" not in robots
@@ -221,3 +224,6 @@ def test_zensical_builds_the_same_docs_with_the_same_figures(
         assert html.count("<sim-widget") == len(wanted), markdown
         for widget in wanted:
             assert widget in html, markdown
+    for page in (DOCS / "api").glob("*.md"):
+        ours = {name for name in page_of(built(page)).ids if "." in name}
+        assert ours <= set(Page(work / "site" / "api" / f"{page.stem}.html").ids), page

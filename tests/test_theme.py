@@ -1,6 +1,6 @@
 """The theme's colors keep the contrast that WCAG 2.2 asks for, in both schemes.
 
-The test reads the variables from `docs/assets/theme.css` itself, so that a color changed
+The test reads the variables from `docs/assets/sim.css` itself, so that a color changed
 there is measured here. Contrast is WCAG's: (L1 + 0.05) / (L2 + 0.05) of relative luminance.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-THEME = Path(__file__).parents[1] / "docs" / "assets" / "theme.css"
+COLORS = Path(__file__).parents[1] / "docs" / "assets" / "sim.css"
 SCHEMES = ("default", "slate")
 SURFACES = ("surface", "surface-raised")
 # Full dichromacy in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1.0).
@@ -39,12 +39,16 @@ Linear = tuple[float, float, float]
 
 def variables(scheme: str) -> dict[str, str]:
     """The `--sim-*` colors (name without prefix -> `#rrggbb`) that one scheme shows on screen."""
-    css = THEME.read_text(encoding="utf-8")
-    blocks = re.findall(
-        rf'\[data-md-color-scheme="{scheme}"\][^{{}}]*\{{([^}}]*--sim-ink:[^}}]*)\}}', css
+    selector = {
+        "default": ":where(:root, [data-md-color-scheme])",
+        "slate": ':where([data-md-color-scheme="slate"])',
+    }[scheme]
+    css = COLORS.read_text(encoding="utf-8")
+    block = re.search(
+        rf"^ *{re.escape(selector)} \{{([^}}]*--sim-ink:[^}}]*)\}}", css, re.MULTILINE
     )
-    assert blocks, f"theme.css has no block for scheme {scheme}"
-    return dict(re.findall(r"--sim-([a-z0-9-]+): (#[0-9a-f]{6});", "".join(blocks)))
+    assert block, f"sim.css has no block for scheme {scheme}"
+    return dict(re.findall(r"--sim-([a-z0-9-]+): (#[0-9a-f]{6});", block[1]))
 
 
 def linear(color: str) -> Linear:

@@ -128,6 +128,7 @@ def test_only_what_markdown_calls_knows_it_and_nothing_knows_mkdocs() -> None:
         PACKAGE / "widget" / "fence.py",
         PACKAGE / "figures" / "fence.py",
         PACKAGE / "numbers" / "inline.py",
+        PACKAGE / "prose" / "api.py",
         PACKAGE / "prose" / "fences.py",
         PACKAGE / "prose" / "stills.py",
         PACKAGE / "prose" / "tooltips.py",

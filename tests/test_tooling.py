@@ -1,4 +1,4 @@
-"""What a fresh clone relies on: the locks, the scripts of .ci, the workflows, the wheel."""
+"""What a fresh clone relies on: the locks, the scripts of .ci, the workflows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -216,31 +215,6 @@ class TestFindingPython:
         assert done.returncode == 1
         assert "apt-get install python3-venv" in done.stderr
         assert not (tmp_path / "made").exists()
-
-
-def test_the_wheel_holds_the_package_whole_and_needs_nothing(tmp_path: Path) -> None:
-    built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
-    assert built.returncode == 0, built.stderr
-    [wheel] = tmp_path.glob("survive_chaos-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-        archive.extractall(tmp_path / "installed")
-    kept = {".py", ".jinja", ".js", ".mjs"}
-    sources = {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "pysims").rglob("*")
-        if path.suffix in kept
-    }
-    assert sources <= names
-    # Isolated (-I) and without any installed package (-S): the core is pure standard library.
-    program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r})\n"
-        "import pysims; print(pysims.__file__, *pysims.pattern_ids())"
-    )
-    done = run(sys.executable, "-I", "-S", "-c", program, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert str(tmp_path) in done.stdout
-    assert "hash_ring" in done.stdout
 
 
 def program(path: Path, body: str) -> None:

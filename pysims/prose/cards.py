@@ -45,7 +45,7 @@ VARIABLE = re.compile(r"--sim-([\w-]+): (#[0-9a-f]{6})")
 
 def palette() -> dict[str, str]:
     """The colors of the light scheme, from the site's own style sheet."""
-    css = (DOCS / "assets" / "theme.css").read_text("utf-8")
+    css = (DOCS / "assets" / "sim.css").read_text("utf-8")
     found: dict[str, str] = {}
     for name, color in VARIABLE.findall(css):
         found.setdefault(name, color)

@@ -35,6 +35,7 @@ COMPANIONS = ("jinja2", "markupsafe")
 # Parts of pysims that run only while the site is built, relative to the package.
 NOT_SHIPPED = frozenset(
     {
+        "assets",
         "runtime",
         "command",
         "figures",
@@ -43,6 +44,7 @@ NOT_SHIPPED = frozenset(
         "questions.py",
         "widget/fence.py",
         "widget/embeds.py",
+        "widget/assets.py",
         "__main__.py",
     }
 )
