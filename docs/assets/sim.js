@@ -308,7 +308,7 @@
 
     handleEvent(event) {
       if (event.type === "pointerdown" || event.type === "focusin") return this.interest();
-      if (event.type === "keydown") return this.#key(event);
+      if (event.type === "keydown" && !this.#isEnterInForm(event)) return this.#key(event);
       if (event.type === "toggle") return void this.#unfolded(event.target);
       // A panel answers for what is inside of it.
       if (event.target.closest(OWN)) return;
@@ -327,8 +327,9 @@
       const isForm = target.matches("form");
       const isField = target.matches("input, select");
       if (isForm) {
-        if (event.type !== "submit") return this.#remember(event);
-        event.preventDefault();
+        if (event.type === "submit") event.preventDefault();
+        const sent = event.type === "keydown" || event.target.closest("button");
+        if (!sent) return this.#remember(event);
         delete target.dataset.dirty;
         return { do: what, name, arguments: Object.fromEntries(new FormData(target)) };
       }
@@ -340,6 +341,13 @@
       if (event.type !== (live ? "input" : "change")) return null;
       if ("slider" in target.dataset) return { do: what, name, position: Number(target.value) };
       return { do: what, name, value: target.type === "checkbox" ? String(target.checked) : target.value };
+    }
+
+    /* A sandboxed frame may submit no form, so a form is read by its button and by the Enter key. */
+    #isEnterInForm(event) {
+      if (event.key !== "Enter" || !event.target.matches("form[data-do] input")) return false;
+      event.preventDefault();
+      return true;
     }
 
     /* A field of a form that was not sent yet must survive the frames that arrive meanwhile. */

@@ -125,6 +125,29 @@ def test_in_a_foreign_frame(
     watch.check()
 
 
+@pytest.mark.parametrize("sandbox", SANDBOXES)
+def test_a_form_in_a_foreign_frame(
+    context: BrowserContext, blog: tuple[Path, str], address: str, origin: str, sandbox: str
+) -> None:
+    """A sandboxed frame may submit no form; its buttons and the Enter key work all the same."""
+    watch = Watch(context.new_page(), (origin, blog[1]))
+    watch.start()
+    frame = visit(watch.page, blog, f"{address}embed/raft/split-vote.html", SANDBOXES[sandbox])
+    widget = ready(frame, "raft-split-vote")
+    amount = widget.get_by_label("Add", exact=True)
+    amount.fill("7")
+    widget.get_by_role("button", name="Send a command").click()
+    expect(widget.locator(".sim-says")).to_contain_text("to add 7")
+    amount.fill("8")
+    amount.press("Enter")
+    expect(widget.locator(".sim-says")).to_contain_text("to add 8")
+    amount.fill("500")
+    amount.press("Enter")
+    expect(widget.locator(".sim-message")).to_contain_text("from 1 to 99, got 500")
+    expect(widget.locator(".sim-says")).to_contain_text("to add 8")
+    watch.check()
+
+
 def test_in_a_sandbox_on_a_server_without_cors(
     context: BrowserContext, blog: tuple[Path, str]
 ) -> None:

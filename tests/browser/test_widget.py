@@ -254,10 +254,13 @@ def test_everything_is_reached_by_tab_and_works_by_keyboard(jump: Any) -> None:
     page.evaluate(
         "document.querySelectorAll('#hash-ring-jump details').forEach(d => d.open = true)"
     )
+    expect(jump.locator(".sim-code-line").first).to_be_visible()
+    expect(jump.get_by_label("Question")).to_be_visible()
     wanted = page.evaluate(
         """() => [...document.querySelectorAll(
-             '#hash-ring-jump :is(button, input, select, summary, [tabindex])')]
-           .filter(e => !e.disabled).map(e => e.id || e.textContent.trim().slice(0, 40))"""
+             '#hash-ring-jump :is(button, input, select, summary, [tabindex], a[href])')]
+           .filter(e => !e.disabled && e.tabIndex >= 0 && e.checkVisibility())
+           .map(e => e.id || e.textContent.trim().slice(0, 40))"""
     )
     jump.get_by_label("Scenario").focus()
     reached = []
