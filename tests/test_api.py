@@ -226,6 +226,10 @@ def test_a_pattern_has_everything_that_it_offers(pattern: Pattern) -> None:
     for story in pattern.scenarios:
         assert stories[story.id][:2] == [str(story.seed), f"{story.until_ms:,} ms"]
         assert stories[story.id][2].replace("\\|", "|") == story.claim
+    asked = rows(part(text, "Questions"))
+    assert {name: told[0] for name, told in asked.items()} == {
+        question.id: question.label for question in pattern.questions
+    }
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.id)

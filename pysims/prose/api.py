@@ -6,9 +6,9 @@
 
 In its place come the public names of that module: how each is called, its docstring, its fields
 with what their knobs allow, its methods. ```` ```api patterns ```` gives every pattern with its
-parameters, events, invariants, scenarios and functions; ```` ```api table page="patterns.md" ````
-gives one line for each, with links to that page. What comes is Markdown, so that headings are in
-the table of contents and in the search.
+parameters, events, invariants, scenarios, questions and functions;
+```` ```api table page="patterns.md" ```` gives one line for each, with links to that page. What
+comes is Markdown, so that headings are in the table of contents and in the search.
 
 Public are the names of a module's `__all__`; where there is none, those that its package exports,
 or else all that do not begin with an underscore.
@@ -410,6 +410,8 @@ def pattern_text(pattern: Pattern, source_url: str) -> str:
         "\n".join(f"- **{one.name}**: {one.why}" for one in pattern.invariants),
         heading(3, "Scenarios", f"{name}.scenarios"),
         scenario_table(pattern),
+        heading(3, "Questions", f"{name}.questions"),
+        question_table(pattern),
     ]
     parts += library_of(package, pattern, source_url)
     return "\n\n".join(parts)
@@ -434,6 +436,14 @@ def scenario_table(pattern: Pattern) -> str:
     for story in pattern.scenarios:
         length = f"{story.until_ms:,} ms"
         rows.append(f"| `{story.id}` | {story.seed} | {length} | {cell(story.claim)} |")
+    return "\n".join(rows)
+
+
+def question_table(pattern: Pattern) -> str:
+    rows = ["| `--question` | what is asked | in | what is measured |", "|---|---|---|---|"]
+    for asked in pattern.questions:
+        told = " | ".join(cell(text) for text in (asked.label, asked.unit, asked.why))
+        rows.append(f"| `{asked.id}` | {told} |")
     return "\n".join(rows)
 
 
