@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -94,3 +95,63 @@ def test_a_run_that_is_too_long_for_a_link_says_so() -> None:
     link = replace(link_of("hash_ring", "ring-kill"), script=((5, event),) * 900)
     with pytest.raises(ValueError, match=f"allowed are {LONGEST:,}"):
         _ = link.text
+
+
+# --- Damaged links --------------------------------------------------------------------------------
+
+SIGNS = "&=:%/?#-_.~0123456789abcXYZé\x00\n<>\"' +"
+STRANGE = [0, 9, 127, 255, 0x202E, 0xD800, 0x1F600]
+PARTS = [
+    "set=a=b",
+    "set=__class__=1",
+    "do=1:Crash:server=S1",
+    "do=5:__init__:a=b",
+    "do=-",
+    "at=1:1:1",
+    "seed=%FF",
+    "run=%2e%2e",
+]
+NUMBERS = ["99999999999999999999", "-1", "1e3", "0x1", "٣", ""]
+
+
+def damaged(text: str, draws: Random, others: list[str]) -> str:
+    """A link to which something has happened that happens to links, or that somebody tried."""
+    at = draws.randrange(len(text) + 1)
+    head, tail = text[:at], text[at:]
+    parts = text.split("&")
+    draws.shuffle(parts)
+    return draws.choice(
+        [
+            head + draws.choice(SIGNS) + tail,
+            head + tail[draws.randint(1, 8) :],
+            head + draws.choice(others)[: draws.randint(0, 60)] + tail,
+            head + chr(draws.choice(STRANGE)) + tail[1:],
+            "&".join(parts),
+            text.replace(str(draws.randint(0, 9)), draws.choice(NUMBERS), 1),
+            f"{text}&{draws.choice(PARTS)}",
+        ]
+    )
+
+
+def read_or_refused(text: str) -> bool:
+    """Whether a link was read; what refuses it is a sentence of a reasonable length."""
+    try:
+        link = link_from(text)
+    except ValueError as refusal:
+        if len(str(refusal)) > 700:
+            raise AssertionError(text) from refusal
+        return False
+    assert link_from(link.text) == link, text
+    return True
+
+
+def test_a_hundred_thousand_damaged_links_are_read_or_refused() -> None:
+    draws = Random(5)
+    links = [replace(link_of(*story), seed=5, at=1).text for story in STORIES]
+    read = 0
+    for _ in range(100_000):
+        text = draws.choice(links)
+        for _ in range(draws.randint(1, 6)):
+            text = damaged(text, draws, links)
+        read += read_or_refused(text)
+    assert 1_000 < read < 50_000
