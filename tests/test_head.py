@@ -73,13 +73,18 @@ def test_cards_of_pages_that_are_gone_are_deleted(
 # ---- Tags ----------------------------------------------------------------------------------------
 
 
-def head(site_url: str, **page: Any) -> str:
+def head(site_url: str, source_url: str = "", **page: Any) -> str:
     """What the theme's block adds to the head of a page."""
     base = jinja2.DictLoader({"base.html": "{% block extrahead %}{% endblock %}"})
     own = jinja2.FileSystemLoader(ROOT / "overrides")
     environment = jinja2.Environment(loader=jinja2.ChoiceLoader([base, own]), autoescape=False)  # noqa: S701  # as MkDocs has it
     environment.filters["url"] = str
-    config = SimpleNamespace(site_url=site_url, site_name="Site & Co", site_description="Of all.")
+    config = SimpleNamespace(
+        site_url=site_url,
+        site_name="Site & Co",
+        site_description="Of all.",
+        extra={"source_url": source_url},
+    )
     return environment.get_template("main.html").render(page=SimpleNamespace(**page), config=config)
 
 
@@ -106,6 +111,12 @@ def test_a_page_tells_other_sites_its_title_and_its_picture() -> None:
     assert tags["twitter:card"] == "summary_large_image"
     assert tags["og:type"] == "article"
     assert tags["og:site_name"] == "Site &amp; Co"
+
+
+def test_a_page_knows_where_its_source_is_if_somebody_said_so() -> None:
+    told = head("", source_url="https://example.org/us/", **PAGE)
+    assert '<meta name="sim-source" content="https://example.org/us/blob/main/">' in told
+    assert "sim-source" not in head("", **PAGE)
 
 
 def test_without_an_address_of_the_site_there_is_no_picture() -> None:

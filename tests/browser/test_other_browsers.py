@@ -21,7 +21,8 @@ OPEN: dict[str, Callable[..., Any]] = {"firefox": open_in_firefox, "webkit": ope
 LONGEST_S = 600.0
 
 # Evaluated again and again until it gives something: goes from figure to figure, waits for Python,
-# asks for the digest of its run, and at last steps back and waits for the clock to change.
+# asks for the digest of its run, and at last steps back and waits for the clock to change and for
+# the lines of the event to be lit.
 PLAYED = """(() => {
   const notice = document.querySelector(".sim-notice--bad");
   if (notice) return {failed: notice.textContent};
@@ -37,7 +38,9 @@ PLAYED = """(() => {
     const clock = () => widgets.at(-1).querySelector(".sim-clock").textContent;
     const before = clock();
     widgets.at(-1).querySelector("[data-do=back]").click();
-    window.played = () => clock() !== before && digests;
+    widgets.at(-1).querySelector("details[data-panel=code]").open = true;
+    const lit = () => widgets.at(-1).querySelector(".sim-code-ran");
+    window.played = () => clock() !== before && lit() && digests;
   })().catch((problem) => { window.played = () => ({failed: String(problem)}); });
   return window.played?.() || null;
 })()"""
