@@ -88,7 +88,7 @@ def head(site_url: str, source_url: str = "", **page: Any) -> str:
     return environment.get_template("main.html").render(page=SimpleNamespace(**page), config=config)
 
 
-PAGE = {
+PAGE: dict[str, Any] = {
     "url": "cap.html",
     "canonical_url": "https://example.org/chaos/cap.html",
     "title": "CAP",

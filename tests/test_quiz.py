@@ -20,7 +20,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-OTHER_PAGES = frozenset({"index", "faq", "folklore", "sources", "glossary"})
+OTHER_PAGES = frozenset(
+    {"index", "faq", "folklore", "sources", "glossary", "embed", "use-in-your-docs"}
+)
 CHAPTERS = [path for path in sorted(DOCS.glob("*.md")) if path.stem not in OTHER_PAGES]
 SECTION = "Check yourself"
 EXTENSIONS = (

@@ -23,7 +23,7 @@ from tests.wheels import ROOT, done, environment, install, pythons
 
 PAGE = ROOT / "docs" / "use-in-your-docs.md"
 WHEEL_MAX = 9_000_000
-KEPT = {".py", ".jinja", ".js", ".mjs", ".css", ".csv", ".typed"}
+KEPT = {".py", ".jinja", ".js", ".mjs", ".css", ".csv", ".toml", ".json", ".typed"}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,18 @@ def zipped(*contents: bytes) -> int:
 def test_the_page_tells_the_sizes_as_they_are() -> None:
     text = PAGE.read_text("utf-8")
     files = dict(gathered(DOCS_ASSETS))
-    patterns = [zipped(files[name]) for name in files if re.search(r"\.[0-9a-f]{12}\.js$", name)]
+    patterns = [
+        zipped(files[name])
+        for name in files
+        if re.fullmatch(r"runtime/\w+\.[0-9a-f]{12}\.js", name)
+    ]
+    (editor,) = [zipped(files[name]) for name in files if name.startswith("runtime/editor.")]
+    patterns.remove(editor)
+    sources = [
+        zipped(files[name]) + zipped(files["panel-code.js"], files["panel-code.css"])
+        for name in files
+        if ".sources." in name
+    ]
     interpreter = [
         len(files[name]) if name.endswith(".bin") else zipped(files[name])
         for name in files
@@ -139,6 +150,9 @@ def test_the_page_tells_the_sizes_as_they_are() -> None:
         r"or is touched \| ([\d.]+) MB": sum(interpreter) / 1e6,
         r"that shows it \| ([\d.]+) to": min(patterns) / 1e3,
         r"that shows it \| \d+ to ([\d.]+) kB": max(patterns) / 1e3,
+        r"panel is opened \| ([\d.]+) to": min(sources) / 1e3,
+        r"panel is opened \| \d+ to ([\d.]+) kB": max(sources) / 1e3,
+        r"Edit\* is pressed \| ([\d.]+) kB": editor / 1e3,
         r"The folder takes ([\d.]+) MB": whole / 1e6,
     }
     for form, size in measured.items():

@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 from ..kernel import Script
@@ -53,6 +55,16 @@ def leave_interrupts_alone() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+@contextmanager
+def interrupts_left_alone() -> Iterator[None]:
+    """Processes that are started meanwhile leave interrupts alone from their first moment on."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def cores() -> int:
     """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -66,9 +78,19 @@ def in_parts(tasks: list[Task], jobs: int) -> Iterator[list[Answer]]:
     if jobs == 1:
         yield from map(work, tasks)
         return
-    # Spawned, and not forked, on every system alike.
-    with get_context("spawn").Pool(jobs, leave_interrupts_alone) as pool:
-        yield from pool.imap(work, tasks)
+    # Spawned, and not forked, on every system alike. An executor and not a pool: when its processes
+    # are killed it notices, where a pool may wait for a lock that one of them held.
+    executor = ProcessPoolExecutor(jobs, get_context("spawn"), leave_interrupts_alone)
+    try:
+        with interrupts_left_alone():
+            found = executor.map(work, tasks)
+        yield from found
+    except BaseException:
+        for process in active_children():
+            process.kill()
+        executor.shutdown(cancel_futures=True)
+        raise
+    executor.shutdown()
 
 
 def swept(options: argparse.Namespace) -> tuple[Chosen, Sweep, list[Answer]]:
