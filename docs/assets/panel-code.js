@@ -96,7 +96,8 @@
       this.widget = widget;
       this.box = box;
       this.modules = [];
-      this.shownModule = null;
+      // The file on show, and the one that the reader chose; a walk leads through others, too.
+      this.shownModule = this.chosen = null;
       this.onlyRan = true;
       this.open = new Set();
       this.asked = "";
@@ -191,7 +192,7 @@
       if (this.modules.length) return;
       const { modules } = await sourcesOf(this.widget.dataset.pattern);
       this.modules = modules.map((module) => new Module(module));
-      this.shownModule = this.modules[0];
+      this.shownModule = this.chosen = this.modules[0];
     }
 
     take(ran) {
@@ -202,16 +203,22 @@
       this.counts = this.modules.map(() => new Map());
       for (const [file, line, times] of ran.lines) this.counts[this.numbers[file]]?.set(line, times);
       const lit = this.counts.map((lines) => lines.size);
-      if (!lit[this.modules.indexOf(this.shownModule)]) {
-        this.shownModule = this.modules[lit.findIndex(Boolean)] ?? this.shownModule;
-      }
+      this.shownModule = this.home();
       this.at = this.stepping ? 0 : this.last;
+      // All lines of a new event are lit at first; the walk through it has not begun.
+      this.entered = Boolean(this.stepping);
       this.stepping = false;
       this.sayWhat(lit);
       this.drawFacts();
       this.draw(true);
       this.widget.dispatchEvent(new CustomEvent("sim:lit"));
       if (this.walking) this.walkOn();
+    }
+
+    /* The file that the reader chose, or the first that ran where nothing of his did. */
+    home() {
+      const ran = (module) => this.counts[this.modules.indexOf(module)].size;
+      return [this.chosen, ...this.modules].find(ran) ?? this.chosen;
     }
 
     sayWhat(lit) {
@@ -248,7 +255,7 @@
         ...this.modules.map((module, at) => {
           const lines = this.counts?.[at]?.size ?? 0;
           const label = `${module.short}${module.changed ? " (changed)" : ""}`;
-          const button = press(label, () => ((this.shownModule = module), this.draw(true)));
+          const button = press(label, () => ((this.shownModule = this.chosen = module), this.draw(true)));
           button.setAttribute("aria-pressed", String(module === this.shownModule));
           if (lines) button.append(make("span", "sim-code-count", ` ${lines}`));
           button.title = lines ? `${plural(lines, "line")} ran` : "Nothing of it ran";
@@ -386,7 +393,7 @@
       this.at = Math.max(0, Math.min(at, this.last));
       this.entered = true;
       const step = this.ran.steps[this.at - 1];
-      if (step && this.at < this.last) this.shownModule = this.modules[this.numbers[step[0]]];
+      this.shownModule = step && this.at < this.last ? this.modules[this.numbers[step[0]]] : this.home();
       this.draw(true);
     }
 
@@ -609,7 +616,7 @@
     /* The worker with the reader's code hung or died in the middle of something. */
     lost(reason) {
       const draft = new Map(this.draft);
-      const why = reason.late ? `Your code did not answer for ${EDIT_MS / 1000} seconds and was stopped.` : `Your code failed: ${reason.python ? reason.message : reason.message ?? reason}`;
+      const why = reason.late ? `Your code did not answer for ${EDIT_MS / 1000} seconds and was stopped.` : `Your code failed: ${reason.message ?? reason}`;
       this.restore(`${why} The original code is back, and the run as it was before. Edit shows your text again.`);
       for (const [name, text] of draft) this.draft.set(name, text);
     }

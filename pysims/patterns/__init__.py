@@ -9,6 +9,9 @@ from pkgutil import iter_modules
 from ..kernel import Pattern
 from .shelf import SHELF
 
+BESIDE_THE_MODEL = frozenset({"view", "words", "scenarios", "questions"})
+"""The modules of a pattern that draw, tell and measure what the others have computed."""
+
 
 @cache
 def _folders() -> frozenset[str]:

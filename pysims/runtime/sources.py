@@ -19,10 +19,9 @@ from typing import Any
 from pygments.lexers.python import PythonLexer
 from pygments.token import Token, _TokenType
 
+from ..patterns import BESIDE_THE_MODEL
 from .inside.record import guards_in
 
-# They draw and tell; what they are given has been computed by the others.
-APART = frozenset({"__init__", "view", "words", "scenarios", "questions"})
 CITATIONS = "citations.toml"
 ADDRESS = r"https?://[^\s)\"',;]+[^\s)\"',;.]"
 
@@ -44,7 +43,8 @@ CLASSES = (
 def modules_shown(package: Path, pattern_id: str) -> list[Path]:
     """The files of a pattern's model, `model.py` first, and of the guards that they run."""
     folder = package / "patterns" / pattern_id
-    own = [path for path in sorted(folder.glob("*.py")) if path.stem not in APART]
+    apart = {"__init__", *BESIDE_THE_MODEL}
+    own = [path for path in sorted(folder.glob("*.py")) if path.stem not in apart]
     own.sort(key=lambda path: path.stem != "model")
     guards = {name for path in own for name in guards_in(path.read_text("utf-8"))}
     stems = sorted(name.rpartition(".")[2] for name in guards)

@@ -16,6 +16,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from ..kernel import Context, Pattern, begin, brief, changes_of
+from ..patterns import BESIDE_THE_MODEL
 from .session import Session
 
 # What is recorded line by line; of what comes later, only which lines ran, and how often.
@@ -41,12 +42,12 @@ def modules_of(pattern: Pattern) -> dict[str, str]:
     """
     home = pattern.init.__module__.rpartition(".")[0]
     root = home.rpartition(".patterns.")[0]
-    apart = {f"{home}.{name}" for name in ("view", "words", "scenarios", "questions")}
+    apart = {f"{home}.{name}" for name in BESIDE_THE_MODEL}
     found = {}
     for name, module in sorted(sys.modules.items()):
         ours = name.startswith((f"{home}.", f"{root}.guards."))
         if ours and name not in apart and not hasattr(module, "__path__"):
-            found[str(module.__spec__ and _file_of(module))] = name
+            found[_file_of(module)] = name
     return found
 
 

@@ -213,6 +213,21 @@ def test_a_reader_walks_through_an_election_line_by_line(page: Page, address: st
     assert "sim-code-view" in page.evaluate("document.activeElement.className")
 
 
+def test_next_line_begins_an_event_that_was_come_to_by_another_way(
+    page: Page, address: str
+) -> None:
+    widget = story(page, address, "raft")
+    panel = panel_of(widget)
+    where, forward = panel.locator(".sim-code-where"), panel.get_by_role("button", name="Next line")
+    for _ in range(2):
+        forward.click()
+        expect(where).to_contain_text("Step 1 of")
+        says = panel.locator(".sim-code-says").inner_text()
+        widget.get_by_label("Step forward").click()
+        expect(panel.locator(".sim-code-says")).not_to_have_text(says)
+        expect(where).to_contain_text("All ")
+
+
 def test_a_click_on_a_line_goes_to_it_and_walking_stops(page: Page, address: str) -> None:
     widget = story(page, address, "raft")
     panel = panel_of(widget)
