@@ -24,6 +24,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # MkDocs Material prints a long notice about another project's plans at every start.
 export NO_MKDOCS_2_WARNING := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Frames and numbers that a build computed are kept for the next one (pysims/kept.py).
+export SIM_KEPT := $(CURDIR)/.cache/kept
 
 SOURCES := $(shell find pysims -type f ! -name '*.pyc' ! -path '*/node_modules/*' 2>/dev/null)
 PAGES := $(shell find docs overrides -type f ! -path 'docs/assets/runtime/*' \
@@ -66,18 +68,20 @@ help: ## List the targets (also: make)
 
 .PHONY: serve
 serve: .cache/embeds ## Build what is needed and serve the site on 127.0.0.1:8000 (PORT=…)
-	@echo "Serving on http://$(HOST):$(PORT)/ — a change of prose reloads the page,"
-	@echo "a change of pysims/ rebuilds the runtime first. Ctrl-C ends it."
+	@echo "Serving on http://$(HOST):$(PORT)/ — a change of prose reloads its page; a change of pysims/,"
+	@echo "of overrides/ or of a list in docs/ (*.toml) builds all anew. Ctrl-C ends it."
 	@$(PY) -m watchdog.watchmedo auto-restart --quiet --recursive --directory pysims \
-		--patterns '**/*.py;**/*.jinja;**/*.mjs;**/*.js;**/*.css' --debounce-interval 0.5 \
-		--signal SIGTERM --no-restart-on-command-exit -- \
+		--directory overrides --directory docs --ignore-patterns '*/generated/*;docs/embed/*' \
+		--patterns '**/*.py;**/*.jinja;**/*.mjs;pysims/**/*.js;pysims/**/*.css;**/*.toml;**/*.html' \
+		--debounce-interval 0.5 --signal SIGTERM --no-restart-on-command-exit -- \
 		$(MAKE) --no-print-directory serve-once HOST=$(HOST) PORT=$(PORT)
 
 # One life of the server: ends, and is begun anew, when pysims/ changes, because MkDocs keeps the
-# modules that it has imported.
+# modules that it has imported, and when what all pages share changes, because --dirty converts only
+# the pages that have changed (and says in a warning that links may be old, hence --no-strict).
 .PHONY: serve-once
 serve-once: .cache/embeds .cache/cards overrides/generated/dates.html
-	@$(PY) -m mkdocs serve --livereload --watch overrides --dev-addr $(HOST):$(PORT) || \
+	@$(PY) -m mkdocs serve --livereload --dirty --no-strict --dev-addr $(HOST):$(PORT) || \
 		{ echo 'The server ended. A change of pysims/ starts it again; Ctrl-C ends make.'; exit 1; }
 
 ##@ Build

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from ..kept import code_of_numbers, kept
 from . import (
     cap,
     consistent_hashing,
@@ -51,4 +52,5 @@ def number(name: str) -> tuple[str, tuple[Source, ...]]:
         near = ", ".join(known for known in NUMBERS if known.partition(" ")[0] == topic)
         hint = f", those about {topic} are: {near}" if near else ""
         raise ValueError(f"there is no number {name[:60]!r}{hint}")
-    return sources_of(NUMBERS[name])
+    value, sources = kept("number", name, code_of_numbers(), lambda: sources_of(NUMBERS[name]))
+    return value, tuple((pattern, scenario) for pattern, scenario in sources)

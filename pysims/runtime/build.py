@@ -42,6 +42,7 @@ NOT_SHIPPED = frozenset(
         "numbers",
         "prose",
         "questions.py",
+        "kept.py",
         "widget/fence.py",
         "widget/embeds.py",
         "widget/assets.py",

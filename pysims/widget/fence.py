@@ -27,6 +27,7 @@ from typing import Any
 from markupsafe import Markup
 from pymdownx.superfences import SuperFencesException
 
+from ..kept import code_of_pattern, kept
 from ..kernel import Pattern, build, knobs_of
 from ..patterns import load_pattern, pattern_ids
 from .render import frame
@@ -72,6 +73,13 @@ def widget_html(
     )
     # Python-Markdown takes an element that it does not know for a phrase and wraps it in <p>.
     return f"<div><sim-widget{shown}>{frame(session)}</sim-widget></div>"
+
+
+def drawn(arguments: Mapping[str, Any]) -> str:
+    """`widget_html(**arguments)`, computed or kept from an earlier build."""
+    code = code_of_pattern(arguments["pattern_id"])
+    html: str = kept("frame", dict(arguments), code, lambda: widget_html(**arguments))
+    return html
 
 
 def arguments_of(inputs: Mapping[str, str]) -> dict[str, Any]:
@@ -126,7 +134,7 @@ def format_sim(
     """Draw a fence (the interface of `pymdownx.superfences`); anything wrong stops the build."""
     try:
         figures_of(md).add(widget_id_of(**options["arguments"]))
-        return widget_html(**options["arguments"])
+        return drawn(options["arguments"])
     except Exception as problem:
         raise SuperFencesException(f"sim fence: {problem}") from problem
 
