@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import gc
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeAlias, TypeVar, overload
@@ -126,10 +126,16 @@ class History(Sequence[Sim[State]]):
 
     __slots__ = ("_checkpoints", "_first", "_steps")
 
-    def __init__(self, first: Sim[State], steps: list[Step]) -> None:
+    def __init__(
+        self,
+        first: Sim[State],
+        steps: list[Step],
+        checkpoints: Mapping[int, tuple[Queued, ...]] | None = None,
+    ) -> None:
+        """`checkpoints`: what was pending after so many events, as far as that is known."""
         self._first = first
         self._steps = steps
-        self._checkpoints: dict[int, tuple[Queued, ...]] = {0: first.queue}
+        self._checkpoints = {0: first.queue, **(checkpoints or {})}
 
     def __len__(self) -> int:
         return len(self._steps) + 1
@@ -153,7 +159,7 @@ class History(Sequence[Sim[State]]):
 
     def _queue(self, k: int) -> tuple[Queued, ...]:
         """The pending events after event k, replayed from the nearest checkpoint before it."""
-        at = k - k % CHECKPOINT_EVERY
+        at = k if k in self._checkpoints else k - k % CHECKPOINT_EVERY
         while at not in self._checkpoints:
             at -= CHECKPOINT_EVERY
         pending = {queued[1]: queued for queued in self._checkpoints[at]}
@@ -189,7 +195,8 @@ class History(Sequence[Sim[State]]):
 
     def upto(self, index: int) -> History[State]:
         """The history that ends with item `index`."""
-        return History(self._first, self._steps[: range(len(self))[index]])
+        upto = range(len(self))[index]
+        return History(self._first, self._steps[:upto], self._known(upto))
 
     def index_at(self, time_ms: int) -> int:
         """The last item that had come about by `time_ms`."""
@@ -197,7 +204,21 @@ class History(Sequence[Sim[State]]):
 
     def extended(self, other: History[State]) -> History[State]:
         """This history followed by one that starts at this one's last instant."""
-        return History(self._first, self._steps + other._steps)
+        here, there = len(self._steps), len(other._steps)
+        known = self._known(here)
+        # What comes in from outside at the seam is pending in `other` only, so of what is known
+        # there the end alone counts.
+        if there in other._checkpoints and there:
+            known[here + there] = other._checkpoints[there]
+        return History(self._first, self._steps + other._steps, known)
+
+    def _known(self, upto: int) -> dict[int, tuple[Queued, ...]]:
+        """The checkpoints that a history which begins with `upto` of these events can use."""
+        return {
+            at: queue
+            for at, queue in self._checkpoints.items()
+            if at <= upto and (at == upto or at % CHECKPOINT_EVERY == 0)
+        }
 
     def states(self) -> Iterator[State]:
         """The state of every instant, without the work of building the queues."""
@@ -223,24 +244,29 @@ def run_until(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        stopped_ms = _run(sim, until_ms, limit - taken, steps)
+        heap, stopped_ms = _run(sim, until_ms, limit - taken, steps)
     finally:
         if collecting:
             gc.enable()
     if strict and stopped_ms is not None:
         raise RunLimit(f"the run stopped at {stopped_ms} ms, after its limit of {limit} events")
-    return History(sim, steps)
+    return History(sim, steps, {len(steps): tuple(heap)})
 
 
-def _run(sim: Sim[Any], until_ms: int, limit: int, steps: list[Step]) -> int | None:
-    """Append the steps of a run; gives the time (ms) of the event that the limit kept out."""
+def _run(
+    sim: Sim[Any], until_ms: int, limit: int, steps: list[Step]
+) -> tuple[list[Queued], int | None]:
+    """Append the steps of a run.
+
+    Gives what is pending after it, and the time (ms) of the event that the limit kept out.
+    """
     update, state = sim.update, sim.state
     ctx = Context(sim.seed, sim.sequence)
     heap = list(sim.queue)
     heapify(heap)
     while heap and heap[0][0] <= until_ms:
         if len(steps) >= limit:
-            return heap[0][0]
+            return heap, heap[0][0]
         cause = heappop(heap)
         ctx.turn_to(cause[0], cause[1])
         state = update(state, cause[2], ctx)
@@ -251,4 +277,4 @@ def _run(sim: Sim[Any], until_ms: int, limit: int, steps: list[Step]) -> int | N
             for queued in scheduled:
                 heappush(heap, queued)
         steps.append((cause, state, ctx.number, scheduled))
-    return None
+    return heap, None

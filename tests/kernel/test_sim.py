@@ -198,3 +198,26 @@ def test_the_queue_agrees_with_theory() -> None:
     error = stdev(means) / len(means) ** 0.5
     assert abs(fmean(means) - expected_ms) < 4 * error
     assert error < 0.1 * expected_ms
+
+
+def restless(count: int, step: int, ctx: Context) -> int:
+    """Two more events for one of every two, at delays that are drawn: a queue that changes."""
+    for _ in range(2 if ctx.random() < 0.5 else 0):
+        ctx.after(1 + int(ctx.random() * 9), step)
+    if count < 3:
+        ctx.after(1, step)
+    return count + 1 if ctx.random() < 0.9 else 0
+
+
+def test_a_run_that_goes_on_knows_what_is_pending_at_its_end() -> None:
+    """However often it goes on, and without a replay of what came before."""
+    begun = start(restless, lambda ctx: (ctx.after(0, 1), 0)[1], 3)
+    whole = run_until(begun, 150, 3 * CHECKPOINT_EVERY, strict=False)
+    until_ms = whole[-1].now_ms
+    pieces = run_until(begun, 0)
+    for to_ms in range(1, until_ms, 7):
+        pieces = pieces.extended(run_until(pieces[-1], to_ms))
+    pieces = pieces.extended(run_until(pieces[-1], until_ms - 1))
+    assert len(pieces) > 200
+    assert [sim.queue for sim in pieces] == [sim.queue for sim in whole][: len(pieces)]
+    assert [sim.queue for sim in pieces.upto(9)] == [sim.queue for sim in whole][:10]

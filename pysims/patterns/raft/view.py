@@ -195,15 +195,29 @@ def window(state: State) -> int:
     return max(0, longest - COLUMNS + 1)
 
 
-def repeats(server: Server, index: int) -> bool:
-    """Whether the entry at an index (from 0) is a command that stands in the log before."""
-    serial = server.log[index].serial
-    return any(entry.serial == serial for entry in server.log[:index])
-
-
 def value_of(log: tuple[Entry, ...]) -> int:
     """What the state machine should hold after these entries."""
     return sum({entry.serial: int(entry.command) for entry in log}.values())
+
+
+def cells_of(server: Server, first: int) -> list[dict[str, Any]]:
+    """As many entries of a log as fit, from an index on; repeated ones in parentheses."""
+    before = {entry.serial for entry in server.log[:first]}
+    cells = []
+    for index, entry in enumerate(server.log[first : first + COLUMNS], first):
+        repeated = entry.serial in before
+        before.add(entry.serial)
+        cells.append(
+            {
+                "id": f"{server.id}-{index + 1}",
+                "x": LOG_LEFT + (index - first) * CELL_WIDTH,
+                "term": entry.term,
+                "command": f"({entry.command})" if repeated else entry.command,
+                "color": color_of(entry.term),
+                "committed": index < server.commit_index,
+            }
+        )
+    return cells
 
 
 def rows_of(state: State) -> list[dict[str, Any]]:
@@ -213,7 +227,6 @@ def rows_of(state: State) -> list[dict[str, Any]]:
     rows = []
     for number, server in enumerate(state.servers):
         top = LOG_TOP + number * ROW
-        shown = server.log[first : first + COLUMNS]
         follower = leader is not None and server.id != leader.id
         upcoming = leader.next_index[number] - first - 1 if leader and follower else -1
         rows.append(
@@ -224,19 +237,7 @@ def rows_of(state: State) -> list[dict[str, Any]]:
                 "strayed": server.value != value_of(server.log[: server.last_applied]),
                 "leads": server.role == LEADER,
                 "down": not is_up(state.network, server.id),
-                "cells": [
-                    {
-                        "id": f"{server.id}-{index + 1}",
-                        "x": LOG_LEFT + (index - first) * CELL_WIDTH,
-                        "term": entry.term,
-                        "command": f"({entry.command})"
-                        if repeats(server, index)
-                        else entry.command,
-                        "color": color_of(entry.term),
-                        "committed": index < server.commit_index,
-                    }
-                    for index, entry in enumerate(shown, first)
-                ],
+                "cells": cells_of(server, first),
                 "next": LOG_LEFT + (upcoming + 0.5) * CELL_WIDTH if 0 <= upcoming < COLUMNS else 0,
             }
         )
@@ -296,9 +297,12 @@ def groups_said(state: State) -> str:
 
 
 def server_said(state: State, server: Server) -> str:
-    """One server in words, for `alternative`."""
-    entries = ", ".join(f"{entry.command} of term {entry.term}" for entry in server.log)
-    log = f"log {entries}; {server.commit_index} committed" if entries else "log empty"
+    """One server in words, for `alternative`; of a long log, the entries that the picture shows."""
+    first = window(state)
+    entries = ", ".join(f"{entry.command} of term {entry.term}" for entry in server.log[first:])
+    if entries and first:
+        entries = f"of {len(server.log)} entries the last: {entries}"
+    log = f"log {entries}; {server.commit_index} committed" if server.log else "log empty"
     return (
         f"{server.id}: {role_of(state, server)}, term {server.current_term}, {log}, "
         f"x = {server.value}"
@@ -335,7 +339,8 @@ def view(state: State, now_ms: int) -> dict[str, Any]:
         "indexes": indexes_of(state),
         "requests": requests_of(state),
         "repeated": any(
-            repeats(server, index) for server in state.servers for index in range(len(server.log))
+            len({entry.serial for entry in server.log}) < len(server.log)
+            for server in state.servers
         ),
         "strayed": any(row["strayed"] for row in rows),
         "cut": groups_said(state),
