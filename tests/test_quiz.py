@@ -21,7 +21,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 OTHER_PAGES = frozenset(
-    {"index", "faq", "folklore", "sources", "glossary", "embed", "use-in-your-docs"}
+    {
+        "index",
+        "faq",
+        "folklore",
+        "sources",
+        "glossary",
+        "embed",
+        "use-in-your-docs",
+        "how-it-works",
+        "measurements",
+    }
 )
 CHAPTERS = [path for path in sorted(DOCS.glob("*.md")) if path.stem not in OTHER_PAGES]
 SECTION = "Check yourself"

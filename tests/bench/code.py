@@ -68,11 +68,12 @@ def measure() -> dict[str, dict[str, float]]:
 
 def show(found: dict[str, dict[str, float]]) -> None:
     """Print the table."""
-    print("A step, Chromium, from the click (medians):")
+    print("A step with the code panel, Chromium, milliseconds from the click (medians):\n")
+    print("| pattern | picture, panel shut | picture, panel open | lines lit |")
+    print("|---|--:|--:|--:|")
     for name, times in found.items():
         print(
-            f"  {name:<18} picture, panel shut {times['shut_ms']:5.1f} ms   "
-            f"open {times['open_ms']:5.1f} ms   lines lit {times['lit_ms']:5.1f} ms"
+            f"| {name} | {times['shut_ms']:.1f} | {times['open_ms']:.1f} | {times['lit_ms']:.1f} |"
         )
 
 

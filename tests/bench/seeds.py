@@ -87,10 +87,11 @@ def measure() -> dict[str, dict[str, float]]:
 
 def show(found: dict[str, dict[str, float]]) -> None:
     """Print what was measured."""
-    print(f"Seeds a second, first scenario, default question, median of {ROUNDS}:")
-    print(f"  {'':<26} {'CPython':>8} {'Chromium':>9}")
+    print(f"Seeds a second, first scenario, default question, median of {ROUNDS}:\n")
+    print("| pattern | CPython, one process | Chromium, one worker |")
+    print("|---|--:|--:|")
     for name, rates in found.items():
-        print(f"  {name:<26} {rates['cpython']:>8.3g} {rates['chromium']:>9.3g}")
+        print(f"| {name} | {rates['cpython']:.3g} | {rates['chromium']:.3g} |")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A reader's click until the picture has changed: `python -m tests.bench.widget`.
+"""Clicks in the ring of hashes, and the way to a second page: `python -m tests.bench.widget`.
 
-Measured in the page, from the click to the patched document, for every kind of action of every
-pattern's first scenario. The animation that follows is the browser's and is not counted. The
-round trip alone (a message that draws nothing) is measured beside it.
+Measured in the page, from the click to the patched document, with the pauses that a reader makes.
+The round trip alone (a message that draws nothing) is measured beside it; tests/bench/actions.py
+has every control of every pattern.
 """
 
 from __future__ import annotations
@@ -113,9 +113,11 @@ def measure() -> dict[str, dict[str, float]]:
 
 def show(found: dict[str, dict[str, float]]) -> None:
     """Print the table."""
-    print("Click to picture, Chromium:")
+    print("Consistent hashing, Chromium, with a second between two clicks:\n")
+    print("| | median (ms) | 95th percentile |")
+    print("|---|--:|--:|")
     for name, times in found.items():
-        print(f"  {name:<26} p50 {times['p50_ms']:5.1f} ms   p95 {times['p95_ms']:5.1f} ms")
+        print(f"| {name} | {times['p50_ms']:.1f} | {times['p95_ms']:.1f} |")
 
 
 if __name__ == "__main__":

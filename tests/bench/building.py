@@ -1,0 +1,107 @@
+"""How long a build of the site takes, and one page while serving: `python -m tests.bench.building`.
+
+A warm build begins after a build of the same checkout, with what that one kept (pysims/kept.py): it
+converts every page. Serving, a word is added to a page, and the page is asked for until it has it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {
+    **os.environ,
+    "SIM_KEPT": str(ROOT / ".cache" / "kept"),
+    "NO_MKDOCS_2_WARNING": "1",
+}
+ROUNDS = 3
+PAGES = ("faq", "leader-election", "fault-tolerance")
+SERVED_S = 240
+
+
+def mkdocs(*arguments: str) -> list[str]:
+    """The command, with this checkout's Python."""
+    return [sys.executable, "-m", "mkdocs", *arguments]
+
+
+def build_s() -> float:
+    """Seconds for the whole site, the median of some builds after one that does not count."""
+    times = []
+    with tempfile.TemporaryDirectory(prefix="building-") as folder:
+        for _ in range(ROUNDS + 1):
+            begun = time.perf_counter()
+            command = mkdocs("build", "--strict", "--quiet", "--site-dir", folder)
+            subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True)
+            times.append(time.perf_counter() - begun)
+    return median(times[1:])
+
+
+def until(url: str, says: str, there: bool = True) -> float:
+    """Seconds until what is at an address has a text, or has it no longer."""
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < SERVED_S:
+        try:
+            with urllib.request.urlopen(url, timeout=SERVED_S) as answer:  # noqa: S310
+                text = answer.read().decode()
+        except OSError:
+            text = ""
+        if text and (says in text) == there:
+            return time.perf_counter() - begun
+        time.sleep(0.05)
+    raise TimeoutError(f"{url} did not change in {SERVED_S} s")
+
+
+def pages_s() -> dict[str, float]:
+    """Page → seconds from its change on disk until the server of `make serve` shows it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = mkdocs("serve", "--livereload", "--dirty", "--no-strict", "--quiet")
+    command += ["--dev-addr", f"127.0.0.1:{port}"]
+    found = {}
+    server = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
+    try:
+        until(f"http://127.0.0.1:{port}/faq.html", "</html>")
+        for name in PAGES:
+            path, url = ROOT / "docs" / f"{name}.md", f"http://127.0.0.1:{port}/{name}.html"
+            text = path.read_text("utf-8")
+            times = []
+            try:
+                for turn in range(ROUNDS):
+                    word = f"Changed{turn}"
+                    path.write_text(f"{text}\n{word}\n", "utf-8")
+                    times.append(until(url, word))
+            finally:
+                path.write_text(text, "utf-8")
+            until(url, "Changed", there=False)
+            found[name] = median(times)
+    finally:
+        server.terminate()
+        server.wait(30)
+    return found
+
+
+def measure() -> dict[str, float]:
+    """Seconds: `build` for the whole site, and each of some pages while serving."""
+    return {"build": build_s(), **pages_s()}
+
+
+def show(found: dict[str, float]) -> None:
+    """Print what was measured."""
+    pages = ", ".join(f"{name} {found[name]:.1f} s" for name in PAGES)
+    print(
+        f"The whole site, built again with what the build before it kept: {found['build']:.1f} s.\n"
+        f"A change of a page until `make serve` shows it: {pages}."
+    )
+
+
+if __name__ == "__main__":
+    show(measure())
