@@ -7,10 +7,10 @@ then compiled again, smaller:
 - Modules of others (standard library, Jinja2, MarkupSafe) lose docstrings, assertions, line
   tables, and the annotations of functions, which since Python 3.14 are hidden functions. A reader
   never sees any of that.
-- Modules of `pysims` lose nothing: a traceback of a pattern names the line, and an assertion means
-  the same in CPython and in the browser. The patterns among them, and the guards that only they
-  use, are not imported into the picture; the code of each and of its scene is packed for the shelf
-  (`pysims/patterns/shelf.py`).
+- Modules of `pysims` lose their docstrings only, since readers see the sources: a traceback of a
+  pattern names the line, and an assertion means the same in CPython and in the browser. The
+  patterns among them, and the guards that only they use, are not imported into the picture; the
+  code of each and of its scene is packed for the shelf (`pysims/patterns/shelf.py`).
 
 The compiled modules are the only input of the interpreter whose memory becomes the snapshot. It
 never runs the compiler, so its heap holds no debris of syntax trees.
@@ -135,6 +135,24 @@ def smaller(code: types.CodeType) -> types.CodeType:
     return code.replace(co_consts=constants, co_linetable=nowhere(len(code.co_code) // 2))
 
 
+class WithoutDocstrings(ast.NodeTransformer):
+    """Shortens the docstrings of modules, classes and functions; the lines stay what they were.
+
+    A word is left: what is imported from `__future__` may come after a docstring and after nothing
+    else, and a dataclass that has none would write one, with its whole signature.
+    """
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        known = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        if isinstance(node, known) and ast.get_docstring(node, clean=False):
+            first = node.body[0]
+            node.body[0] = ast.copy_location(
+                ast.Expr(ast.copy_location(ast.Constant("-"), first)), first
+            )
+        return node
+
+
 class WithoutAnnotations(ast.NodeTransformer):
     """Drops the annotations of functions; those of classes mean something to dataclasses."""
 
@@ -157,9 +175,11 @@ class WithoutAnnotations(ast.NodeTransformer):
 
 def code_of(source: str, filename: str, *, keep: bool) -> types.CodeType:
     """The compiled source of a module, as it is or smaller."""
-    if keep:
-        return compile(source, filename, "exec", optimize=0, dont_inherit=True)
     tree = ast.parse(source, filename)
+    if keep:
+        return compile(
+            WithoutDocstrings().visit(tree), filename, "exec", optimize=0, dont_inherit=True
+        )
     if "singledispatch" not in source:  # It chooses an implementation by its annotation.
         tree = WithoutAnnotations().visit(tree)
     return smaller(compile(tree, filename, "exec", optimize=2, dont_inherit=True))
