@@ -64,7 +64,7 @@ help: ## List the targets (also: make)
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables: PYTHON, HOST, PORT, PYTEST_ARGS, WORKERS, CHROMIUM\n'
+	@printf '\nVariables: PYTHON, HOST, PORT, PYTEST_ARGS, WORKERS, CHROMIUM, NAME\n'
 
 .PHONY: serve
 serve: .cache/embeds ## Build what is needed and serve the site on 127.0.0.1:8000 (PORT=…)
@@ -151,7 +151,11 @@ coverage: $(VENV)/.dev ## The same, and print which lines they do not reach
 
 .PHONY: golden
 golden: $(VENV)/.dev ## Rewrite the golden traces; read the diff before you commit it
-	$(PY) -m pytest $(UNIT) --update-golden $(PYTEST_ARGS)
+	$(PY) -m pytest tests/test_contract.py --update-golden $(PYTEST_ARGS)
+
+.PHONY: pattern
+pattern: $(VENV)/.dev ## Write the skeleton of a new pattern, which runs (NAME=…)
+	$(PY) -m tests.drivers.skeleton '$(NAME)'
 
 .PHONY: lint
 lint: $(VENV)/.dev .ci/node_modules/.package-lock.json ## Check style, types, spelling, prose, sources, workflows

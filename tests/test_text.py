@@ -18,6 +18,7 @@ CHAPTERS = (
     "fault-tolerance",
     "transactions",
     "leader-election",
+    "gossip",
 )
 # In this order at the end of a chapter, whatever comes before them.
 ENDING = ("In production", "What the simulation leaves out", "Check yourself", "Further reading")
