@@ -93,6 +93,8 @@ site: .cache/site ## Build the finished site in site/
 	$(PAGES)
 	@# Not --quiet: what is not printed is not counted, and --strict would let it pass.
 	$(PY) -m mkdocs build --strict
+	@# What each page was built with, the list of files to keep offline, and the service worker.
+	$(PY) -m pysims.offline
 	@touch $@
 
 # One page per pattern, without the site's chrome, for iframes elsewhere.
@@ -114,6 +116,11 @@ cards: .cache/cards ## Draw the pages' pictures for other sites (docs/assets/car
 # Asks git every time, and is newer only when a page has another date.
 overrides/generated/dates.html: always | $(VENV)/.site
 	@$(PY) -m pysims.prose.dates
+
+# The file goes with a release; whoever unpacks it needs no server.
+.PHONY: dist
+dist: site ## Write the site as one ZIP for reading from disk (dist/)
+	$(PY) -m pysims.offline.archive
 
 .PHONY: stills
 stills: site browser ## Draw the pictures that docs/*.md show where no fence is drawn, as on GitHub

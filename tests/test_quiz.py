@@ -27,6 +27,7 @@ OTHER_PAGES = frozenset(
         "folklore",
         "sources",
         "glossary",
+        "offline",
         "embed",
         "use-in-your-docs",
         "how-it-works",

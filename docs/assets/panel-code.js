@@ -170,7 +170,9 @@
         if (refusal) this.tellOnly(refusal);
         else if (ran) this.take(ran);
       } catch (problem) {
-        this.tellOnly(problem.message);
+        // Opened again, it asks again.
+        this.asked = "";
+        this.tellOnly(await this.widget.explained(problem));
       } finally {
         this.asking = false;
         const again = this.askAgain;

@@ -17,6 +17,8 @@
   const ANSWER_MS = 10_000;
   // To open a story is to run it whole, which takes an old phone its time, and always ends.
   const OPEN_MS = 40_000;
+  const STALLED_MS = 30_000;
+  const UPDATED = "This site has been updated since this page was opened, and the old simulation is gone. Reload the page to go on.";
   const MB = 1_000_000;
   const BEING_FILLED = "input:not(.sim-scrubber), select, .sim-scrubber:active";
   const KEPT = "form[data-dirty] :is(input, select)";
@@ -34,22 +36,124 @@
   const widgets = new Set();
   let loading = null;
 
-  function script(file) {
+  /* What this page was built with: the name of the runtime's build, then file and digest by turns.
+     `pysims/runtime/finish.py` writes it into finished pages; where it is missing, nothing is compared. */
+  const builtWith = () => document.querySelector("meta[name=sim-build]")?.content ?? "";
+  const BUILT_WITH = builtWith();
+  const OVER_HTTP = location.protocol.startsWith("http");
+  // Elsewhere browsers refuse every script that comes with a digest.
+  const CHECKED = OVER_HTTP && self.origin !== "null" && new URL(HERE).origin === self.origin;
+
+  /* An element that loads a file; rejects without a reason, since browsers give none. */
+  function placed(kind, address, url, file) {
+    const element = document.createElement(kind);
+    const words = builtWith().split(" ");
+    const digest = words[words.indexOf(file) + 1];
+    if (CHECKED && digest.startsWith("sha256-")) element.integrity = digest;
+    if (kind === "link") element.rel = "stylesheet";
+    element[address] = url;
     return new Promise((resolve, reject) => {
-      const element = document.createElement("script");
-      element.src = new URL(file, HERE).href;
-      element.onload = () => (element.remove(), resolve());
-      element.onerror = () => (element.remove(), reject(new Error(`The file ${file} could not be loaded.`)));
+      element.onload = () => (kind === "script" && element.remove(), resolve());
+      element.onerror = () => (element.remove(), reject());
       document.head.append(element);
     });
   }
 
+  /* Once more, past the browser's cache: what lies there may be damaged, or of the build before. */
+  async function placedAnew(kind, address, url, file) {
+    if (!CHECKED) throw new Error(`The file ${file} could not be loaded.`);
+    const response = await fetch(url, { cache: "reload" })
+      .then((found) => found.arrayBuffer().then(() => found))
+      .catch(() => null);
+    if (!response) throw new Error(`The connection failed before ${file} was there.`);
+    if (!response.ok) throw new Error(`The file ${file} could not be found.`);
+    return placed(kind, address, url, file).catch(() => {
+      throw new Error(`The file ${file} arrived damaged or altered, and was not used.`);
+    });
+  }
+
+  async function bring(kind, address, file) {
+    const what = [kind, address, new URL(file, HERE).href, file];
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`The file ${file} did not come.`)), STALLED_MS);
+    });
+    try {
+      await Promise.race([late, placed(...what).catch(() => placedAnew(...what))]);
+    } catch (problem) {
+      throw Object.assign(problem, { code: "file-missing" });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  const script = (file) => bring("script", "src", file);
+  const stylesheet = (file) => bring("link", "href", file);
+
   async function load() {
     if (!globalThis.simRuntime) await (loading ??= script("runtime/sim-runtime.js")).catch(notLoaded);
     // A script that a browser cannot even read leaves nothing behind.
-    if (!globalThis.simRuntime) throw new Error("This browser is too old to run the simulation.");
+    if (!globalThis.simRuntime) {
+      loading = null;
+      const old = typeof DecompressionStream !== "function";
+      throw new Error(old ? "This browser is too old to run the simulation." : "The simulation arrived damaged or incomplete.");
+    }
+    // The page is of one build and the runtime of another: its frames would not fit.
+    const build = globalThis.__simManifest?.build;
+    if (BUILT_WITH && (builtWith() !== BUILT_WITH || (build && !BUILT_WITH.startsWith(build)))) throw new Error(UPDATED);
     return globalThis.simRuntime;
   }
+
+  /* Whether the server has another build of this page now, which explains why files are gone. */
+  async function isOutdated() {
+    if (!BUILT_WITH || !OVER_HTTP) return false;
+    try {
+      const options = { cache: "no-cache", signal: AbortSignal.timeout(4000) };
+      const text = await (await fetch(location.href.replace(/#.*/s, ""), options)).text();
+      const found = text.match(/<meta name="sim-build" content="([^"]*)"/);
+      return Boolean(found) && found[1] !== BUILT_WITH;
+    } catch {
+      return false;
+    }
+  }
+
+  /* Whether it failed because the site was updated; then the runs are kept for the reload. */
+  async function gone(problem) {
+    const mayBe = /^(file-|version-)/.test(problem.code);
+    if (problem.message !== UPDATED && !(mayBe && (await isOutdated()))) return false;
+    keepRuns();
+    return true;
+  }
+
+  /* A reload brings the runs of this page back. Storage may be forbidden; the history then holds them. */
+  const KEY = "sim-runs";
+
+  function keepRuns() {
+    const runs = [...widgets].flatMap(({ id, saved }) => (saved ? [[id, saved]] : []));
+    const kept = JSON.stringify({ page: location.pathname, runs: Object.fromEntries(runs) });
+    try {
+      sessionStorage.setItem(KEY, kept);
+    } catch {
+      history.replaceState({ ...history.state, [KEY]: kept }, "");
+    }
+  }
+
+  function keptRuns() {
+    try {
+      let kept = history.state?.[KEY];
+      if (kept) history.replaceState({ ...history.state, [KEY]: undefined }, "");
+      if (!kept) {
+        kept = sessionStorage.getItem(KEY);
+        sessionStorage.removeItem(KEY);
+      }
+      const { page, runs } = JSON.parse(kept) ?? {};
+      return page === location.pathname ? runs : {};
+    } catch {
+      return {};
+    }
+  }
+
+  const kept = keptRuns();
 
   function notLoaded(problem) {
     loading = null;
@@ -183,17 +287,6 @@
     return panelsLoading.get(name).then(() => panels[name]);
   }
 
-  function stylesheet(file) {
-    return new Promise((resolve, reject) => {
-      const element = document.createElement("link");
-      element.rel = "stylesheet";
-      element.href = new URL(file, HERE).href;
-      element.onload = resolve;
-      element.onerror = () => (element.remove(), reject(new Error(`The file ${file} could not be loaded.`)));
-      document.head.append(element);
-    });
-  }
-
   // --- Copying ------------------------------------------------------------------------------------
 
   function escaped(text) {
@@ -254,6 +347,8 @@
   class SimWidget extends HTMLElement {
     #queue = [];
     #busy = false;
+    // Whether the first of the queue was asked, and not answered well.
+    #asked = false;
     #opened = false;
     #interested = false;
     #visible = false;
@@ -278,7 +373,7 @@
       }
       // It does not bubble.
       this.addEventListener("toggle", this, { capture: true });
-      this.follow();
+      if (!this.#revive()) this.follow();
     }
 
     disconnectedCallback() {
@@ -289,6 +384,21 @@
       if (this.#opened) this.desk.tell({ do: "close", id: this.id });
       this.#opened = false;
       this.#leaveDesk();
+    }
+
+    /* The run that was here before the page was reloaded, if it was kept for that. */
+    #revive() {
+      const saved = kept[this.id];
+      if (saved?.pattern !== this.dataset.pattern) return false;
+      delete kept[this.id];
+      this.#saved = saved;
+      this.interest();
+      return true;
+    }
+
+    /* Pattern, parameters, seed, script and moment: all it takes to make the run again, or null. */
+    get saved() {
+      return this.#original ?? this.#saved;
     }
 
     /* The worker's answer to a message about this widget, without showing it: for pages that embed a
@@ -383,10 +493,15 @@
           const make = await panelFor(panel);
           if (!this.#panels.has(panel)) this.#panels.set(panel, { details, ...make(this, box) });
         } catch (problem) {
-          return box.replaceChildren(`${problem.message} Close this panel and open it to try again.`);
+          return box.replaceChildren(await this.explained(problem));
         }
       }
       if (this.#shown) this.#panels.get(panel).shown?.(this.#shown);
+    }
+
+    /* What a panel says when it could not bring something. */
+    async explained(problem) {
+      return (await gone(problem)) ? UPDATED : `${problem.message} Close this panel and open it to try again.`;
     }
 
     // Changed code.
@@ -534,9 +649,11 @@
         }
         while (this.#queue.length && this.isConnected && this.desk === desk) {
           const message = { id: this.id, ...this.#queue[0] };
+          this.#asked = true;
           const answer = await desk.ask(message);
           if (this.desk !== desk) break;
           this.#queue.shift();
+          this.#asked = false;
           if (answer.error && this.#original) this.#panels.get("code").mistake(answer);
           else this.#apply(answer);
         }
@@ -646,11 +763,14 @@
       if (used) this.#fail(reason instanceof Error ? reason : new Error(String(reason)));
     }
 
-    #fail(problem) {
+    async #fail(problem) {
       if (this.#failed) return;
       this.#failed = problem;
       this.classList.remove("sim-starting");
       console.warn(problem.python ?? problem);
+      if (await gone(problem)) {
+        return this.#notice(UPDATED, () => (keepRuns(), location.reload()), "Reload the page");
+      }
       const sentence = problem.python
         ? `The simulation made a mistake: ${problem.message}.`
         : problem.message;
@@ -659,10 +779,14 @@
 
     /* What failed because of itself is not sent again; what failed because the worker did, is. */
     #again(problem) {
-      if (problem.python || problem.late) this.#queue.shift();
+      const itself = problem.python || problem.late || problem.code === "out-of-memory";
+      if (itself && this.#asked) this.#queue.shift();
+      this.#asked = false;
+      // A run that cannot be opened is not tried twice; the story is there instead.
+      if (problem.python && !this.#opened) this.#saved = null;
       this.#failed = null;
-      // A run from a link that did not end well is not tried twice.
-      this.#link = null;
+      // A run from a link that did not end well is not tried twice; one that never began is.
+      if (problem.python || problem.late) this.#link = null;
       this.#notice(null);
       this.classList.add("sim-starting");
       this.#work();
@@ -674,7 +798,7 @@
       this.#notice(this.#queue.length ? `${text}. Your click is kept.` : text);
     }
 
-    #notice(text, again = null) {
+    #notice(text, again = null, label = "Try again") {
       let box = this.querySelector(":scope > .sim-notice");
       if (text === null) return box?.remove();
       if (!box) {
@@ -689,7 +813,7 @@
         const button = document.createElement("button");
         button.type = "button";
         button.className = "sim-button sim-again";
-        button.textContent = "Try again";
+        button.textContent = label;
         button.addEventListener("click", again);
         box.append(" ", button);
       }

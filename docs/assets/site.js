@@ -198,3 +198,49 @@
     window.document$.subscribe(prepare);
   });
 })();
+
+// Keeps what was read for when there is no network, once the reader shows interest: a service worker,
+// which only finished sites have (pysims/offline/). Where a browser forbids one, nothing is said here;
+// the page on reading offline does that. And a page that comes by instant navigation from another
+// build than the scripts that are running is loaded whole.
+(() => {
+  const root = new URL("..", document.currentScript.src).href;
+  const builtWith = () => document.querySelector("meta[name=sim-build]")?.content;
+  const built = builtWith();
+  addEventListener("DOMContentLoaded", () => {
+    window.document$.subscribe(() => {
+      if (built && builtWith() && builtWith() !== built) location.reload();
+      if (document.querySelector("[data-offline]") && !document.querySelector("script[data-offline-ui]")) {
+        const script = document.createElement("script");
+        script.dataset.offlineUi = "";
+        script.src = `${root}assets/offline.js`;
+        document.body.append(script);
+      }
+    });
+  });
+
+  const tell = (registration) => {
+    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+    registration.active?.postMessage({ read: [location.href, ...loaded] });
+  };
+  let ready = null;
+  const keep = () => {
+    for (const kind of KINDS) removeEventListener(kind, keep, { capture: true });
+    ready ??= navigator.serviceWorker
+      .register(`${root}sw.js`, { scope: root })
+      .then(() => navigator.serviceWorker.ready)
+      .then((registration) => (tell(registration), registration));
+    ready.catch(() => {});
+  };
+  const KINDS = ["scroll", "pointerdown", "keydown", "sim:ready"];
+  try {
+    if (!built || self !== top || !navigator.serviceWorker) return;
+  } catch {
+    return;
+  }
+  for (const kind of KINDS) addEventListener(kind, keep, { capture: true, passive: true });
+  // What came late: the runtime, the code of a pattern, or the worker itself, after an update.
+  const again = () => ready?.then(tell).catch(() => {});
+  addEventListener("sim:ready", again);
+  navigator.serviceWorker.addEventListener("controllerchange", again);
+})();

@@ -40,6 +40,7 @@ NOT_SHIPPED = frozenset(
         "command",
         "figures",
         "numbers",
+        "offline",
         "prose",
         "questions.py",
         "kept.py",
@@ -226,17 +227,35 @@ def write(out: Path, assets: list[Asset], scratch: Path, stamp: str) -> None:
     (out / editor.path).write_bytes(editor.content)
     manifest["editor"] = editor.path
     names.append(editor.path)
-    line = f"globalThis.__simManifest={json.dumps(manifest, separators=(',', ':'))};\n"
-    page = (scratch / "page.js").read_text(encoding="utf-8")
-    (out / "manifest.js").write_text(line, encoding="utf-8")
-    # The page needs the patcher exactly when it needs Python, so they come in one request.
-    (out / "sim-runtime.js").write_text(line + page + patcher(), encoding="utf-8")
-    names += ["manifest.js", "sim-runtime.js"]
+    names += write_entry(out, manifest, scratch)
     known = {"inputs": stamp, "files": sorted(names)}
     (out / STAMP).write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     for path in out.iterdir():
         if path.name not in {*names, STAMP}:
             path.unlink()
+
+
+def write_entry(out: Path, manifest: dict[str, Any], scratch: Path) -> list[str]:
+    """Writes the script that a page loads first, and its manifest alone; returns their names.
+
+    `integrity` in the manifest is for scripts, which a browser checks itself where it can; `build`
+    names all that the script is made of, so that a page knows whether it is of the same build.
+    """
+    scripts = [*manifest["patterns"].values(), *manifest["sources"].values(), manifest["editor"]]
+    manifest["integrity"] = {name: integrity((out / name).read_bytes()) for name in sorted(scripts)}
+    page = (scratch / "page.js").read_text(encoding="utf-8") + patcher()
+    made_of = json.dumps(manifest) + page
+    manifest["build"] = hashlib.sha256(made_of.encode()).hexdigest()[:12]
+    line = f"globalThis.__simManifest={json.dumps(manifest, separators=(',', ':'))};\n"
+    (out / "manifest.js").write_text(line, encoding="utf-8")
+    # The page needs the patcher exactly when it needs Python, so they come in one request.
+    (out / "sim-runtime.js").write_text(line + page, encoding="utf-8")
+    return ["manifest.js", "sim-runtime.js"]
+
+
+def integrity(content: bytes) -> str:
+    """What the attribute `integrity` of a script says of its content."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
 def write_sources(package: Path, scratch: Path) -> None:

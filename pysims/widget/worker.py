@@ -207,7 +207,10 @@ def dispatch(text: str) -> str:
         return json.dumps(handle(json.loads(text)))
     except SourceProblem as problem:
         return json.dumps({"problem": problem.plain})
-    except Exception as problem:  # noqa: BLE001  # the page must learn of everything
+    except Exception as problem:
+        # A full heap serves nobody: the page ends this worker and starts another.
+        if isinstance(problem, MemoryError) and not EDITS:
+            raise
         reply: dict[str, Any] = {
             "error": f"{type(problem).__name__}: {problem}",
             "traceback": format_exc(),

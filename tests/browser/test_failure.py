@@ -85,7 +85,7 @@ def test_a_pattern_that_does_not_come_is_said_and_tried_again(
     page.unroute(code)
     page.route(code, lambda route: route.fulfill(body=damaged(route.request.url)))
     try_again(widget).click()
-    expect(widget.locator(".sim-notice")).to_contain_text("made a mistake", timeout=20_000)
+    expect(widget.locator(".sim-notice")).to_contain_text("arrived damaged", timeout=20_000)
     page.unroute(code)
     try_again(widget).click()
     ready(page, JUMP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -81,6 +82,17 @@ def test_files_are_named_by_their_content(built: Path) -> None:
         assert match
         assert file["sha256"] == digest
         assert digest.startswith(match[1])
+
+
+def test_every_script_has_its_digest_in_the_manifest(built: Path) -> None:
+    text = (built / "manifest.js").read_text(encoding="utf-8")
+    manifest = json.loads(text.partition("=")[2].rstrip(";\n"))
+    scripts = {*manifest["patterns"].values(), *manifest["sources"].values(), manifest["editor"]}
+    assert set(manifest["integrity"]) == scripts
+    for name, known in manifest["integrity"].items():
+        digest = hashlib.sha256((built / name).read_bytes()).digest()
+        assert known == f"sha256-{base64.b64encode(digest).decode()}"
+    assert re.fullmatch("[0-9a-f]{12}", manifest["build"])
 
 
 def test_every_pattern_has_a_script_of_its_own(tmp_path: Path) -> None:

@@ -202,6 +202,9 @@ def test_a_terminated_worker_answers_nobody_and_is_no_death(
     }
 
 
+OUT_OF_MEMORY = "The simulation ran out of memory. Other tabs and programs, closed, give some back."
+
+
 def test_a_worker_that_breaks_is_reported_once(site: Site, server: StaticServer) -> None:
     """An error that no one in the worker catches, as after the browser took its memory."""
     before = """
@@ -219,8 +222,8 @@ def test_a_worker_that_breaks_is_reported_once(site: Site, server: StaticServer)
       return { deaths, later: (await failure(runtime.call("x", "shout"))).code };
     """
     assert played(server.url(site.page(scenario, before=before))) == {
-        "deaths": [["worker-died", "The simulation stopped unexpectedly: out of memory"]],
-        "later": "worker-died",
+        "deaths": [["out-of-memory", OUT_OF_MEMORY]],
+        "later": "out-of-memory",
     }
 
 

@@ -20,11 +20,22 @@ export function gunzip(bytes) {
   return new Response(inflated(streamOf(bytes))).arrayBuffer();
 }
 
+/** SHA-256, or null where the browser does not offer hashing: it wants HTTPS, or this machine. */
+async function hashed(bytes) {
+  if (!globalThis.crypto?.subtle) return null;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
+
 /** SHA-256 in hexadecimal, or null where the browser does not offer hashing. */
 export async function sha256(bytes) {
-  if (!globalThis.crypto?.subtle) return null;
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hash = await hashed(bytes);
+  return hash && Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** SHA-256 as the attribute `integrity` of a script has it, or null likewise. */
+export async function integrityOf(text) {
+  const hash = await hashed(new TextEncoder().encode(text));
+  return hash && `sha256-${toBase64(hash)}`;
 }
 
 /** Decodes base64 to bytes. */

@@ -8,10 +8,16 @@
  * scripts are exempt from that rule, so each file exists a second time, in base64 within a script.
  * A sandboxed frame does not try to fetch first: browsers report every refusal to the console.
  *
+ * Every file is compared with its SHA-256 in the manifest before it is used. What is fetched, and what
+ * travels in base64, is hashed here, WebAssembly while it is compiled. Scripts are left to the browser
+ * (`integrity`), which refuses to run an altered one; it does so for the page's own origin only, and
+ * elsewhere the text that a script brought is hashed before it is used. Hashing needs HTTPS, this
+ * machine or the disk; over plain HTTP there remain lengths, gzip's checksums and `integrity`.
+ *
  * What was downloaded is kept: a worker that is ended and started again costs no bytes.
  */
 
-import { fromBase64, gunzip, inflated, sha256, streamOf } from "./bytes.js";
+import { fromBase64, gunzip, inflated, integrityOf, sha256, streamOf } from "./bytes.js";
 import { Failure } from "./failure.js";
 
 const STALLED_AFTER_MS = 30_000;
@@ -48,6 +54,7 @@ export class Downloads {
     this.done = new Map();
     this.suspects = new Set();
     this.fetchable = base.startsWith("http") && self.origin !== "null";
+    this.own = this.fetchable && new URL(base).origin === self.origin;
   }
 
   /** Loads all files; calls `onPart(name, value)` for each in the order in which they arrive. */
@@ -89,8 +96,10 @@ export class Downloads {
   }
 
   /** Loads the script that defines `simEditor`. */
-  loadEditor() {
-    return loadScript(this.base + this.manifest.editor, this.manifest.editor);
+  async loadEditor() {
+    const path = this.manifest.editor;
+    await this.script(path);
+    if (!globalThis.simEditor) throw new Failure("file-damaged", path);
   }
 
   /* The text of a file that travels as gzip in base64 within a script. */
@@ -120,18 +129,23 @@ export class Downloads {
     return { bytes, address: this.base + file.path };
   }
 
-  /* Compiled code, which a page can hand to one worker after the other. */
+  /* Compiled code, which a page can hand to one worker after the other. It is compiled while it
+   * downloads, and handed out once all of it has been hashed. */
   async wasm(meter, signal) {
     const file = this.manifest.files.wasm;
-    const { stream, explain } = (await this.fetch("wasm", meter, signal)) ?? {
-      stream: streamOf(await this.scriptBytes(file, meter)),
-      explain: damaged(file),
-    };
-    const response = new Response(inflated(inTurns(stream)), INFLATED_AS_WASM);
-    return WebAssembly.compileStreaming(response).catch(explain);
+    const download = await this.fetch("wasm", meter, signal);
+    const stream = download?.stream ?? streamOf(await this.scriptBytes(file, meter));
+    const pieces = [];
+    const response = new Response(inflated(inTurns(stream, pieces)), INFLATED_AS_WASM);
+    const module = await WebAssembly.compileStreaming(response).catch(
+      download?.explain ?? damaged(file),
+    );
+    if (download) await verify(file, joined(pieces));
+    return module;
   }
 
-  /* A counted stream of the file's bytes, or null where the browser refuses to fetch here.
+  /* A counted stream of the file's bytes, or null where the browser refuses to fetch here, and where
+   * there is only the script: a copy of the site that is meant for disk may be served after all.
    * `explain` is for whoever consumes the stream: it turns what went wrong into a Failure. */
   async fetch(name, meter, signal) {
     if (!this.fetchable) return null;
@@ -146,7 +160,7 @@ export class Downloads {
       // Either the network is gone, or we may not read from here. The script way tells which.
       return null;
     }
-    if (!response.ok) throw new Failure("file-missing", file.path);
+    if (!response.ok) return null;
     const connection = { lost: false };
     const explain = (error) => {
       if (connection.lost) throw new Failure("network", file.path, error);
@@ -157,16 +171,51 @@ export class Downloads {
 
   /* What a script of ours left under a name, by default its own. */
   async scriptText(path, name = path) {
+    await this.script(path);
+    const text = globalThis.__simFiles?.[name];
+    if (text === undefined) throw new Failure("file-damaged", path);
+    delete globalThis.__simFiles[name];
+    const expected = this.manifest.integrity?.[path];
+    if (!this.own && expected) {
+      const found = await integrityOf(`(globalThis.__simFiles??={})["${name}"]="${text}";\n`);
+      if (found !== null && found !== expected) throw new Failure("file-damaged", path);
+    }
+    return text;
+  }
+
+  /* Runs a script, which the browser compares with its digest where it can. */
+  async script(path) {
     let timer;
     const stalled = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Failure("stalled")), STALLED_AFTER_MS);
     });
-    const loaded = loadScript(this.base + path, name);
+    const loaded = this.checked(path);
     await Promise.race([loaded, stalled]).finally(() => clearTimeout(timer));
-    const text = globalThis.__simFiles?.[name];
-    if (text === undefined) throw new Failure("file-damaged", path);
-    delete globalThis.__simFiles[name];
-    return text;
+  }
+
+  async checked(path) {
+    const address = this.base + path;
+    const integrity = this.own ? this.manifest.integrity?.[path] : undefined;
+    try {
+      // What came wrong may lie in the browser's cache, where a script looks first.
+      if (this.suspects.delete(path)) await fetch(address, { cache: "reload" }).catch(() => {});
+      await loadScript(address, integrity);
+    } catch {
+      throw await this.whyNot(path);
+    }
+  }
+
+  /* Browsers do not say why a script did not come, so it is asked for once more, past all caches. */
+  async whyNot(path) {
+    if (!this.own) return new Failure("file-missing", path);
+    this.suspects.add(path);
+    try {
+      const response = await fetch(this.base + path, { cache: "no-store" });
+      await response.arrayBuffer();
+      return new Failure(response.ok ? "file-damaged" : "file-missing", path);
+    } catch (error) {
+      return new Failure("network", path, error);
+    }
   }
 
   async scriptBytes(file, meter) {
@@ -213,12 +262,24 @@ function counted(source, meter, connection) {
   });
 }
 
-/* The same stream in small pieces, with a turn of the page between them. A cached file arrives in
+/* The bytes of all pieces, one after the other. */
+function joined(pieces) {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.byteLength;
+  }
+  return whole;
+}
+
+/* The same stream in small pieces, with a turn of the page between them, which are also kept. A cached file arrives in
  * pieces of megabytes, and inflating one would hold up the page for as long as it takes. */
-function inTurns(source) {
+function inTurns(source, pieces) {
   return source.pipeThrough(
     new TransformStream({
       async transform(chunk, controller) {
+        pieces.push(chunk);
         for (let at = 0; at < chunk.byteLength; at += PIECE_BYTES) {
           if (at > 0) await turnOfThePage();
           controller.enqueue(chunk.slice(at, at + PIECE_BYTES));
@@ -253,12 +314,13 @@ async function verify(file, bytes) {
   if (hash !== null && hash !== file.sha256) throw new Failure("file-damaged", file.path);
 }
 
-function loadScript(address, name) {
+function loadScript(address, integrity) {
   const script = document.createElement("script");
   const loaded = new Promise((resolve, reject) => {
     script.onload = resolve;
-    script.onerror = () => reject(new Failure("file-missing", name));
+    script.onerror = reject;
   });
+  if (integrity) script.integrity = integrity;
   script.src = address;
   // Otherwise it would come last: browsers give scripts that a script adds the least priority.
   script.fetchPriority = "high";

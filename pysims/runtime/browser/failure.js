@@ -6,12 +6,15 @@ const SENTENCES = {
   "no-worker": () => "This browser cannot run the simulation: it does not allow web workers.",
   "old-browser": (what) => `This browser is too old to run the simulation: it lacks ${what}.`,
   "file-missing": (file) => `A part of the simulation could not be found (${file}).`,
-  "file-damaged": (file) => `A part of the simulation arrived damaged or incomplete (${file}).`,
+  "file-damaged": (file) =>
+    `A part of the simulation arrived damaged, altered or incomplete, and was not run (${file}).`,
   network: (file) => `The connection broke off while a part of the simulation came in (${file}).`,
   stalled: () => "The download of the simulation stopped before it was complete.",
   "version-mismatch": () =>
     "The parts of the simulation do not fit each other. Reload the page to fetch them again.",
   "worker-failed": (why) => `The simulation could not start: ${why}`,
+  "out-of-memory": () =>
+    "The simulation ran out of memory. Other tabs and programs, closed, give some back.",
   "boot-timeout": () => "The simulation did not start in time.",
   "worker-died": (why) => `The simulation stopped unexpectedly: ${why}`,
   "call-failed": (why) => why,

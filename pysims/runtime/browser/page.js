@@ -28,6 +28,8 @@ import { createWorker } from "./pyscript.js";
 const BOOT_TIMEOUT_MS = 30_000;
 const CALL_TIMEOUT_MS = 30_000;
 const READY_WORD = "ready";
+// What browsers and Python say when there is no more of it.
+const OUT_OF_MEMORY = /out of memory|MemoryError|could not allocate|allocation failed|cannot enlarge/i;
 
 // The build puts the text of inside/bridge.py here.
 const BRIDGE_ADDRESS = `data:text/plain,${encodeURIComponent(BRIDGE)}`;
@@ -111,6 +113,7 @@ class Runtime {
   }
 
   lost(why) {
+    if (OUT_OF_MEMORY.test(why)) return new Failure("out-of-memory", why);
     return new Failure(this.started ? "worker-died" : "worker-failed", why);
   }
 
@@ -131,8 +134,9 @@ class Runtime {
     } catch (error) {
       if (error instanceof Failure) throw error;
       const raised = whatWasRaised(error.message);
-      if (!error.message.startsWith("Traceback")) {
-        this.die(new Failure("worker-died", raised, error));
+      // A full heap serves nobody, so this worker ends too.
+      if (!error.message.startsWith("Traceback") || raised.startsWith("MemoryError")) {
+        this.die(this.lost(raised));
         throw this.ended;
       }
       throw new Failure("call-failed", raised, error);
@@ -165,6 +169,7 @@ function whatWasRaised(text) {
 function asFailure(error) {
   if (error instanceof Failure) return error;
   const why = whatWasRaised(String(error?.message ?? error));
+  if (OUT_OF_MEMORY.test(why)) return new Failure("out-of-memory", why, error);
   const code = /another build|Expected Pyodide/.test(why) ? "version-mismatch" : "worker-failed";
   return new Failure(code, why, error);
 }
