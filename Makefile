@@ -185,6 +185,10 @@ fmt: $(VENV)/.dev ## Format the Python files and fix what can be fixed
 bench: site browser ## Measure start-up, bytes and speed, each against its baseline
 	$(PY) -m tests.bench
 
+.PHONY: lighthouse
+lighthouse: site browser .ci/node_modules/.package-lock.json ## Let Lighthouse judge every page as on a phone
+	$(PY) -m tests.drivers.lighthouse
+
 ##@ Set up
 
 .PHONY: setup

@@ -19,6 +19,10 @@
   const OPEN_MS = 40_000;
   const STALLED_MS = 30_000;
   const UPDATED = "This site has been updated since this page was opened, and the old simulation is gone. Reload the page to go on.";
+  // A screen reader needs its time for a sentence: while a run plays it is told the newest one this
+  // often, and when the reader steps, at once, but not thirty times a second while a key is held.
+  const PLAYING_MS = 3_000;
+  const STEPPING_MS = 600;
   const MB = 1_000_000;
   const BEING_FILLED = "input:not(.sim-scrubber), select, .sim-scrubber:active";
   const KEPT = "form[data-dirty] :is(input, select)";
@@ -360,6 +364,8 @@
     #link = null;
     #panels = new Map();
     #shown = null;
+    #spokenAt = -Infinity;
+    #speaking = 0;
     // The run as it was when the reader changed the code; while he has not, there is none.
     #original = null;
     desk = everyday;
@@ -381,6 +387,7 @@
       near.unobserve(this);
       seen.unobserve(this);
       clearTimeout(this.#timer);
+      clearTimeout(this.#speaking);
       if (this.#opened) this.desk.tell({ do: "close", id: this.id });
       this.#opened = false;
       this.#leaveDesk();
@@ -693,6 +700,7 @@
         this.#tell("ready");
       }
       this.#tell("frame");
+      if (!first) this.#speak();
       const before = this.#shown && JSON.stringify(this.#shown.moment);
       this.#shown = answer;
       if (before && before !== JSON.stringify(answer.moment)) this.#tell("event", answer.moment);
@@ -724,6 +732,21 @@
       }
       const scrubber = this.querySelector(".sim-scrubber");
       if (scrubber && !scrubber.matches(":active")) scrubber.value = scrubber.getAttribute("value");
+    }
+
+    /* The newest sentence goes into the live region when the last one has had its time. */
+    #speak() {
+      const box = this.querySelector(".sim-spoken");
+      const says = this.querySelector(".sim-says").textContent;
+      clearTimeout(this.#speaking);
+      if (!box || box.textContent === says) return;
+      const due = this.#spokenAt + (this.#wait === null ? STEPPING_MS : PLAYING_MS);
+      if (performance.now() < due) {
+        this.#speaking = setTimeout(() => this.#speak(), due - performance.now());
+        return;
+      }
+      this.#spokenAt = performance.now();
+      box.textContent = says;
     }
 
     #tell(kind, more = {}) {

@@ -20,7 +20,9 @@ from ..patterns import load_pattern, pattern_ids
 from ..patterns.shelf import SHELF
 from .session import SPEEDS, Session, goes_on, kinds, looked_for, spoken, touched
 
-TRACE_AROUND = 40
+# So many instants before and after the one on show are listed: a list that scrolls, and a page of
+# thirty figures that a phone must load.
+TRACE_AROUND = 16
 BUTTONS_MAX = 8
 # The patch that brings a frame into the page pairs nodes in order. Line breaks between elements
 # would be nodes too, and an inserted element would pull all that follow out of their place, which
@@ -181,7 +183,7 @@ def sentence(session: Session, index: int) -> str:
 
 
 # The lines of the trace that were drawn, by widget, index and time, each with the change that it
-# tells: describing and drawing eighty of them for every frame would take longer than all the rest.
+# tells: describing and drawing thirty of them for every frame would take longer than all the rest.
 _lines: dict[tuple[str, int, int], tuple[tuple[Any, Any, Any], Markup]] = {}
 LINES_MAX = 20_000
 
