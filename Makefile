@@ -189,6 +189,10 @@ bench: site browser ## Measure start-up, bytes and speed, each against its basel
 lighthouse: site browser .ci/node_modules/.package-lock.json ## Let Lighthouse judge every page as on a phone
 	$(PY) -m tests.drivers.lighthouse
 
+.PHONY: browsers
+browsers: site browser ## Every widget in every browser and place: prints the table of tests/browser/PLACES.md
+	$(PY) -m tests.drivers.places
+
 ##@ Set up
 
 .PHONY: setup

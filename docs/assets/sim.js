@@ -24,6 +24,9 @@
   const PLAYING_MS = 3_000;
   const STEPPING_MS = 600;
   const MB = 1_000_000;
+  const TOO_OLD = "This browser is too old to run the simulation.";
+  // PyScript cannot even be loaded where there are no workers.
+  const NO_WORKER = "This browser cannot run the simulation: it does not allow web workers.";
   const BEING_FILLED = "input:not(.sim-scrubber), select, .sim-scrubber:active";
   const KEPT = "form[data-dirty] :is(input, select)";
   // What a panel shows is its own: no frame changes it.
@@ -99,8 +102,9 @@
     // A script that a browser cannot even read leaves nothing behind.
     if (!globalThis.simRuntime) {
       loading = null;
+      if (!globalThis.Worker) throw new Error(NO_WORKER);
       const old = typeof DecompressionStream !== "function";
-      throw new Error(old ? "This browser is too old to run the simulation." : "The simulation arrived damaged or incomplete.");
+      throw new Error(old ? TOO_OLD : "The simulation arrived damaged or incomplete.");
     }
     // The page is of one build and the runtime of another: its frames would not fit.
     const build = globalThis.__simManifest?.build;

@@ -21,7 +21,8 @@ from playwright.sync_api import (
 
 from pysims.kernel import Pattern
 from tests.browsers import chromium_path
-from tests.drivers.server import serving
+from tests.drivers import places
+from tests.drivers.server import StaticServer, serving
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "site"
@@ -113,6 +114,13 @@ def origin() -> Iterator[str]:
     """The site's own origin: a name of its own, not localhost, which browsers trust more."""
     with serving(SITE, prefix=PREFIX, compress=True, headers=CORS) as server:
         yield f"http://site.test:{server.port}"
+
+
+@pytest.fixture(scope="session")
+def published() -> Iterator[StaticServer]:
+    """A copy of the site for the matrix of browsers and places, on a server."""
+    with places.published(SITE) as server:
+        yield server
 
 
 @pytest.fixture

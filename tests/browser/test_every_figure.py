@@ -1,39 +1,26 @@
-"""Every figure of every chapter, every action of every pattern, in a real Chromium."""
+"""Every action of every pattern, in a real Chromium; how each looks and reads."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 import pysims
 from pysims import load_pattern
 from pysims.kernel import Pattern, knobs_of
 from tests.browser.conftest import (
-    PREFIX,
-    ROOT,
-    SANDBOXES,
-    Watch,
     ask,
     element_of,
     ready,
     too_small,
     unfold,
     violations,
-    visit,
 )
 from tests.catalog import PATTERNS
 
-FENCE = re.compile(r'^```sim (\w+) scenario="([\w-]+)"', re.MULTILINE)
-CHAPTERS = {
-    page.stem: FENCE.findall(page.read_text("utf-8"))
-    for page in sorted((ROOT / "docs").glob("*.md"))
-    if page.stem != "index" and FENCE.search(page.read_text("utf-8"))
-}
 every_pattern = pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.id)
 
 
@@ -42,59 +29,6 @@ def open_first(page: Page, address: str, pattern: Pattern) -> Any:
     scenario = pattern.scenarios[0].id
     page.goto(f"{address}embed/{pattern.id}/{scenario}.html")
     return ready(page, element_of(pattern.id, scenario))
-
-
-def lives(page: Page, pattern_id: str, scenario: str) -> None:
-    """The figure starts, is the run that the scenario says, steps, and plays."""
-    widget = ready(page, element_of(pattern_id, scenario), 60_000)
-    assert ask(widget, {"do": "digest"})["digest"] == pysims.run(pattern_id, scenario).digest
-    says = widget.locator(".sim-clock")
-    before = says.text_content()
-    back = widget.get_by_label("Step back")
-    if not back.get_attribute("aria-disabled"):
-        back.click()
-        expect(says).not_to_have_text(before or "")
-    shown = says.text_content()
-    widget.get_by_role("button", name="Play", exact=True).click()
-    # A short story may be over before a slow machine looks, and then there is nothing to pause.
-    expect(says).not_to_have_text(shown or "")
-    widget.get_by_role("button", name="Reset").click()
-    expect(says).to_have_text(before or "")
-    expect(widget.locator(".sim-notice")).to_have_count(0)
-
-
-@pytest.fixture(params=["http", "disk"])
-def place(request: Any, context: BrowserContext, origin: str, disk: Path) -> Iterator[Any]:
-    """A watched page, and how an address of the site is made there."""
-    watch = Watch(context.new_page(), (origin, disk.as_uri()))
-    watch.start()
-    on_disk = request.param == "disk"
-    from_http = origin + PREFIX
-    yield watch.page, (disk.as_uri() + "/") if on_disk else from_http
-    watch.check()
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_is_alive_from_top_to_bottom(place: Any, chapter: str) -> None:
-    page, base = place
-    page.goto(f"{base}{chapter}.html")
-    for pattern_id, scenario in CHAPTERS[chapter]:
-        lives(page, pattern_id, scenario)
-
-
-@pytest.mark.parametrize("sandbox", SANDBOXES)
-@every_pattern
-def test_a_pattern_lives_in_a_foreign_frame(
-    context: BrowserContext,
-    blog: Any,
-    address: str,
-    pattern: Pattern,
-    sandbox: str,
-) -> None:
-    scenario = pattern.scenarios[0].id
-    src = f"{address}embed/{pattern.id}/{scenario}.html"
-    frame = visit(context.new_page(), blog, src, SANDBOXES[sandbox])
-    lives(frame, pattern.id, scenario)  # type: ignore[arg-type]  # a frame finds as a page does
 
 
 # --- What the reader can do -----------------------------------------------------------------------

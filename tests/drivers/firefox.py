@@ -6,6 +6,7 @@ named after its sections.
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import re
@@ -23,6 +24,8 @@ from tests.browsers import firefox_path
 from tests.drivers.page import wait_for
 
 START_TIMEOUT_S = 60.0
+# Names that are this machine, so that a page can be on another site than its frame.
+PREFERENCES = 'user_pref("network.dns.localDomains", "site.test,blog.example");\n'
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 
 
@@ -50,6 +53,7 @@ def running_firefox() -> Iterator[str]:
         log = folder / "stderr"
         profile = folder / "profile"
         profile.mkdir()
+        (profile / "user.js").write_text(PREFERENCES, encoding="utf-8")
         command = [firefox_path(), "--headless", "--no-remote", "--remote-debugging-port=0"]
         with log.open("wb") as stderr:
             process = subprocess.Popen(
@@ -85,7 +89,8 @@ class Session:
             f"{address}/session", timeout=START_TIMEOUT_S, suppress_origin=True
         )
         self._numbers = itertools.count(1)
-        self._command("session.new", {"capabilities": {}})
+        started = self._command("session.new", {"capabilities": {}})
+        self.version: str = started["capabilities"]["browserVersion"]
         tree = self._command("browsingContext.getTree", {})
         self._context = tree["contexts"][0]["context"]
 
@@ -96,19 +101,39 @@ class Session:
             "browsingContext.navigate", {"context": self._context, "url": url, "wait": "complete"}
         )
 
-    def evaluate(self, expression: str) -> Any:
-        """Returns the value of an expression that is a string, a number, or null."""
+    def evaluate(self, expression: str, *, in_frame: bool = False) -> Any:
+        """Returns the value of an expression that is a string, a number, or null.
+
+        It is evaluated in the page, or in its first frame.
+        """
         answer = self._command(
             "script.evaluate",
             {
                 "expression": expression,
-                "target": {"context": self._context},
+                "target": {"context": self._frame() if in_frame else self._context},
                 "awaitPromise": False,
             },
         )
         if answer["type"] == "exception":
             raise RuntimeError(answer["exceptionDetails"]["text"])
         return answer["result"].get("value")
+
+    def resize(self, width: int, height: int) -> None:
+        """Gives the page a width and a height in pixels."""
+        viewport = {"width": width, "height": height}
+        self._command(
+            "browsingContext.setViewport", {"context": self._context, "viewport": viewport}
+        )
+
+    def photograph(self) -> bytes:
+        """Returns what is on show, as a PNG."""
+        answer = self._command("browsingContext.captureScreenshot", {"context": self._context})
+        return base64.b64decode(answer["data"])
+
+    def _frame(self) -> str:
+        tree = self._command("browsingContext.getTree", {"root": self._context})
+        frame: str = tree["contexts"][0]["children"][0]["context"]
+        return frame
 
     def close(self) -> None:
         """Ends the session; the browser is ended by whoever started it."""

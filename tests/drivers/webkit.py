@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.webdriver.common.proxy import Proxy
 
 from tests.browsers import BrowserNotFoundError, webkit_driver_path
 from tests.drivers.page import wait_for
@@ -36,11 +37,13 @@ def open_in_webkit(url: str, condition: str, timeout_s: float = 60.0) -> Any:
 
 
 @contextmanager
-def running_webkit() -> Iterator[webdriver.WebKitGTK]:
-    """Starts WebKitGTK's test browser and its driver."""
+def running_webkit(proxy: str | None = None) -> Iterator[webdriver.WebKitGTK]:
+    """Starts WebKitGTK's test browser and its driver; `proxy` is a host and port for HTTP."""
     options = webdriver.WebKitGTKOptions()
     options.binary_location = mini_browser_path()
     options.add_argument("--automation")
+    if proxy:
+        options.proxy = Proxy({"proxyType": "manual", "httpProxy": proxy})
     with virtual_display() as display:
         service = webdriver.WebKitGTKService(
             executable_path=webkit_driver_path(), env={**os.environ, "DISPLAY": display}

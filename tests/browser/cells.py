@@ -1,0 +1,99 @@
+"""What the three files of the matrix share: a file for each browser, so that processes share them.
+
+In `make test` every widget starts in every browser and place with CPython's digest, and the first
+of each pattern in a page also reacts and plays; in Chromium over HTTP all do. `make browsers` asks
+all of this of every widget in every cell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browsers import BrowserNotFoundError, all_browsers_required
+from tests.drivers.page import wait_for
+from tests.drivers.places import PLACES, Depth, address, check_names, pages_of, placed, visited
+from tests.drivers.server import StaticServer
+from tests.drivers.tabs import Tab, tab
+
+PAGES = [(place, page) for place in PLACES for page in pages_of(place)]
+every_page = pytest.mark.parametrize(
+    ("place", "page"), PAGES, ids=[f"{place}-{page}" for place, page in PAGES]
+)
+
+
+def tab_or_skip(browser: str, server: StaticServer) -> Iterator[Tab]:
+    """A browser for all tests of a file; a missing one fails only where it must be there."""
+    try:
+        with tab(browser, server.port) as opened:
+            yield opened
+    except BrowserNotFoundError as missing:
+        if all_browsers_required():
+            raise
+        pytest.skip(f"{browser}: {missing}")
+
+
+def lives(opened: Tab, server: StaticServer, place: str, page: str, depth: Depth) -> None:
+    """All widgets of a page have CPython's digest; the first of each pattern does the rest."""
+    opened.complaints.clear()
+    _, found = visited(opened, address(server, place, page), place, depth)
+    assert [widget for widget in found if not widget.lives] == []
+    check_names(page, found, pages_of(place)[page])
+    assert opened.complaints == []
+
+
+# --- What a browser forbids -----------------------------------------------------------------------
+
+# What is taken away from a page before its own scripts run → what its reader is told.
+FORBIDDEN = {
+    "WebAssembly": "WebAssembly is missing or switched off",
+    "Worker": "it does not allow web workers",
+    "DecompressionStream": "it lacks DecompressionStream",
+}
+every_lack = pytest.mark.parametrize("lack", FORBIDDEN)
+every_place = pytest.mark.parametrize("place", PLACES)
+LACKING = "embed/raft/split-vote.html"
+SAYS = re.compile(r'class="sim-says"[^>]*>([^<]+)<')
+TOLD = """(() => {
+  // Chromium without a screen draws a frame of another site only when that asks for it.
+  requestAnimationFrame(() => {});
+  const widget = document.querySelector("sim-widget");
+  const notice = widget.querySelector(":scope > .sim-notice--bad");
+  return notice && {
+    notice: notice.textContent,
+    says: widget.querySelector(".sim-says").textContent,
+    nodes: widget.querySelectorAll(".sim-scene svg .rf-seat").length,
+  };
+})()"""
+
+
+def write_page_without(site: Path, lack: str) -> str:
+    """A page for iframes in a browser that lacks something; returns its path below the site."""
+    (site / f"without-{lack}.js").write_text(f'"use strict";\ndelete globalThis.{lack};\n', "utf-8")
+    script = f'<head><script src="../../without-{lack}.js"></script>'
+    path = LACKING.replace(".html", f"-without-{lack}.html")
+    text = (site / LACKING).read_text("utf-8").replace("<head>", script, 1)
+    (site / path).write_text(text, "utf-8")
+    return path
+
+
+def says_why(opened: Tab, server: StaticServer, place: str, lack: str) -> None:
+    """The first frame stays as it was built, and a sentence says what is missing."""
+    path = write_page_without(server.folder, lack)
+    opened.open(placed(server, place, path))
+
+    def evaluate(expression: str) -> Any:
+        return opened.evaluate(expression, in_frame=place in ("frame", "sandbox"))
+
+    assert evaluate(f"String(typeof {lack})") == "undefined"
+    found = wait_for(evaluate, TOLD, 60)
+    built = SAYS.search((server.folder / path).read_text("utf-8"))
+    assert built
+    assert found["says"] == built[1]
+    assert found["nodes"] == 5
+    assert FORBIDDEN[lack] in found["notice"]
+    assert "The picture stands where it was. Try again" in found["notice"]
