@@ -332,7 +332,12 @@ def test_ctrl_c_ends_all_processes_at_once() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(4)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    try:
+        out, err = process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        # It would go on for minutes, as it does where the tests themselves ignore the signal.
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     assert process.returncode == 130
     assert (out, err) == ("", "pysims: interrupted\n")
 

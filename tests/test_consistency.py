@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pysims.consistency import Linearization, Operation, Violation, check_linearizable
+from pysims.consistency import (
+    Linearization,
+    Operation,
+    Violation,
+    _Budget,
+    _Problem,
+    _TooExpensive,
+    check_linearizable,
+)
 
 # --- The dumb twin --------------------------------------------------------------------------------
 
@@ -405,3 +413,21 @@ def test_two_hundred_operations_of_ten_clients_take_less_than_a_second(
         else:
             assert lies
     assert slowest_s < 1.0
+
+
+def test_a_search_takes_as_many_steps_as_its_budget_has() -> None:
+    budget = _Budget(2)
+    budget.spend()
+    budget.spend()
+    with pytest.raises(_TooExpensive):
+        budget.spend()
+    # Two writes at once, and a read of the one that a search tries last or first.
+    history = (
+        Operation("A", "write", 1, None, 0, 10),
+        Operation("B", "write", 2, None, 0, 10),
+        Operation("C", "read", None, 1, 20, 30),
+    )
+    problem = _Problem(history, 0)
+    assert problem.search(range(3), budget=_Budget(100)) is not None
+    with pytest.raises(_TooExpensive):
+        problem.search(range(3), budget=_Budget(0))

@@ -239,3 +239,29 @@ def test_bad_input_is_named() -> None:
         customers(Draws(1), 1, 5, 1.5)
     assert dollars(1_234_567) == "$12,345.67"
     assert SERVICES[0] == ORDERS
+
+
+def test_the_first_customer_comes_after_one_gap_and_cards_are_good_by_default() -> None:
+    draws = Draws(7, 0)
+    come = customers(Draws(7, 0), 0.001, 10_000_000)
+    at_ms = draws.exponential(1_000_000)
+    for customer in come:
+        assert (customer.at_ms, customer.declined) == (int(at_ms), False)
+        draws.random()
+        at_ms += draws.exponential(1_000_000)
+    assert [customer.order for customer in come] == list(range(1, len(come) + 1))
+    assert customers(Draws(7, 0), 1, 0) == ()
+    for allowed in (0, 1):
+        assert {c.declined for c in customers(Draws(7, 0), 5, 9_000, allowed)} == {bool(allowed)}
+
+
+def test_an_interval_holds_its_first_moment_and_not_its_last() -> None:
+    placed = (Placed(1, 100, 200, COMPLETED), Placed(2, 199, 199, COMPLETED), Placed(3, 200))
+    reads = (Read(1, 99, 120), Read(1, 100, 130), Read(2, 199, 200), Read(3, 200, 230))
+    outcome = outcome_of(placed, reads, 100, 200)
+    assert (outcome.placed, outcome.completed, outcome.in_time) == (2, 2, 1)
+    assert (outcome.reads, outcome.read_ms) == (2, (1, 30))
+    for share in (-0.01, 1.01):
+        with pytest.raises(ValueError, match="share must be from 0 to 1"):
+            rank((1,), share)
+    assert rank((5,), 0) == 5
