@@ -27,6 +27,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Frames and numbers that a build computed are kept for the next one (pysims/kept.py).
 export SIM_KEPT := $(CURDIR)/.cache/kept
 
+# The only time that a build knows, in seconds; a download that is no clone has a fixed one.
+COMMITTED = $(shell git log -1 --format=%ct 2>/dev/null || echo 946684800)
+
 SOURCES := $(shell find pysims -type f ! -name '*.pyc' ! -path '*/node_modules/*' 2>/dev/null)
 PAGES := $(shell find docs overrides -type f ! -path 'docs/assets/runtime/*' \
 	! -path 'docs/embed/*' ! -path 'docs/assets/cards/*' ! -path 'overrides/generated/*' \
@@ -63,7 +66,7 @@ endif
 help: ## List the targets (also: make)
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@printf '\nVariables: PYTHON, HOST, PORT, PYTEST_ARGS, WORKERS, CHROMIUM, NAME\n'
 
 .PHONY: serve
@@ -92,7 +95,7 @@ site: .cache/site ## Build the finished site in site/
 .cache/site: .cache/embeds .cache/cards .cache/pages mkdocs.yml overrides/generated/dates.html \
 	$(PAGES)
 	@# Not --quiet: what is not printed is not counted, and --strict would let it pass.
-	$(PY) -m mkdocs build --strict
+	SOURCE_DATE_EPOCH=$(COMMITTED) $(PY) -m mkdocs build --strict
 	@# What each page was built with, the list of files to keep offline, and the service worker.
 	$(PY) -m pysims.offline
 	@touch $@
@@ -195,6 +198,21 @@ fmt: $(VENV)/.dev ## Format the Python files and fix what can be fixed
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
+# Two builds take minutes, and a checkout whose changes are committed.
+.PHONY: reproducible
+reproducible: $(VENV)/.dev node_modules/.package-lock.json ## Build the commit twice, in two ways, and compare every byte
+	$(PY) -m tests.reproducible
+
+# It needs the services that know what is vulnerable. Without them it fails, and says so.
+.PHONY: audit
+audit: .cache/audit/.made node_modules/.package-lock.json ## Ask whether a locked package is known to be vulnerable
+	PATH="$(CURDIR)/.cache/audit/bin:$$PATH" $(PY) -m tests.audit
+
+.cache/audit/.made: requirements-audit.lock | $(VENV)/.site
+	PYTHON='$(PYTHON)' .ci/venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-audit.lock
+	@touch $@
+
 .PHONY: bench
 bench: site browser ## Measure start-up, bytes and speed, each against its baseline
 	$(PY) -m tests.bench
@@ -259,6 +277,7 @@ lock: venv node ## Choose newer versions and write all lock files anew
 	.cache/uv/bin/uv $(UV_COMPILE) --all-extras --group runtime --group dev \
 		-c requirements.lock -o requirements-dev.lock pyproject.toml
 	.cache/uv/bin/uv $(UV_COMPILE) --group node -o requirements-node.lock
+	.cache/uv/bin/uv $(UV_COMPILE) --group audit -o requirements-audit.lock
 	npm install --package-lock-only --omit-lockfile-registry-resolved --loglevel=error
 	cd .ci && npm install --package-lock-only --omit-lockfile-registry-resolved --loglevel=error
 

@@ -18,7 +18,7 @@ import yaml
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-node.lock")
+LOCKS = tuple(f"requirements{which}.lock" for which in ("", "-dev", "-node", "-audit"))
 NPM_LOCKS = ("package-lock.json", ".ci/package-lock.json")
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -1,22 +1,49 @@
 // Chooses light or dark before the first paint, so that a reader who prefers dark never
-// sees a white flash. On a page of the site Material's own script runs right after this
-// one and puts back what the reader chose by hand. On an embedded page, which loads no
-// Material, `?theme=light|dark|auto` decides, and auto follows the system while it changes;
-// assets/embed.js tells when the page around asks for something else.
+// sees a white flash. On a page of the site, what the reader chose by hand counts first. On an
+// embedded page, which loads no Material, `?theme=light|dark|auto` decides, and auto follows the
+// system while it changes; assets/embed.js tells when the page around asks for something else.
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const root = document.documentElement;
   const embedded = root.classList.contains("embed");
-  let asked = embedded ? new URLSearchParams(location.search).get("theme") : null;
+  const preferred = () => (dark.matches ? "slate" : "default");
+  if (!embedded) return ofTheSite();
+
+  let asked = new URLSearchParams(location.search).get("theme");
   const apply = () => {
-    const scheme = asked === "dark" || (asked !== "light" && dark.matches) ? "slate" : "default";
-    (embedded ? root : document.body).setAttribute("data-md-color-scheme", scheme);
+    const scheme = { light: "default", dark: "slate" }[asked] ?? preferred();
+    root.setAttribute("data-md-color-scheme", scheme);
   };
   apply();
-  if (!embedded) return;
   dark.addEventListener("change", apply);
   document.addEventListener("sim:theme", (event) => {
     asked = event.detail;
     apply();
   });
+
+  // Material's scripts find what they keep of a reader by four functions, which its template has
+  // inline; here they are. Storage may be forbidden, in a sandboxed frame for example: then nothing
+  // is kept.
+  function ofTheSite() {
+    const scope = new URL("..", document.currentScript.src);
+    globalThis.__md_scope = scope;
+    globalThis.__md_hash = (text) =>
+      [...text].reduce((hash, letter) => (hash << 5) - hash + letter.charCodeAt(0), 0);
+    globalThis.__md_get = (name, storage, at = scope) => {
+      try {
+        return JSON.parse((storage ?? localStorage).getItem(`${at.pathname}.${name}`));
+      } catch {
+        return null;
+      }
+    };
+    globalThis.__md_set = (name, value, storage, at = scope) => {
+      try {
+        (storage ?? localStorage).setItem(`${at.pathname}.${name}`, JSON.stringify(value));
+      } catch {}
+    };
+
+    const chosen = globalThis.__md_get("__palette")?.color ?? {};
+    const byHand = chosen.scheme && chosen.media !== "(prefers-color-scheme)";
+    document.body.setAttribute("data-md-color-scheme", byHand ? chosen.scheme : preferred());
+  }
 })();

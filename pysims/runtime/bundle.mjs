@@ -1,6 +1,6 @@
 /* Bundles the browser's scripts, PyScript among them: `node bundle.mjs BRIDGE OUT`.
  *
- * OUT receives `page.js` and `editor.js`, classic scripts. BRIDGE is the Python file that PyScript's worker runs.
+ * OUT receives `page.js` and `editor.js`, classic scripts, and a list of what is in them, `bundled.json`. BRIDGE is the Python file that PyScript's worker runs.
  *
  * `@pyscript/core` is built to be loaded by a page that has <py-config> elements, may fetch more
  * modules from where it was loaded, and lets it choose an interpreter from a CDN. We use one thing
@@ -19,13 +19,16 @@
  *   @webreflection/idb-map           caches packages in IndexedDB. Third-party frames are denied
  *                                    it, and PyScript then waits for ever. Ours: an empty Map.
  *   polyscript micropython.js, 3rd-party.js and all dynamic imports: not reached, not bundled.
+ *   CodeMirror's view                in the editor: its styles become an adopted sheet and no element.
  */
 
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import vm from "node:vm";
 import { build } from "esbuild";
+import { asClassic } from "./browser/classic.js";
 
 const require = createRequire(import.meta.url);
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -51,6 +54,9 @@ const REPLACEMENTS = {
     export const zip = toml;`,
 };
 
+/* Every file that was bundled, for the test of NOTICE. */
+const bundled = new Set();
+
 const NO_STORAGE = `
   export default class extends Map {
     constructor() { super(); }
@@ -61,10 +67,11 @@ const NO_STORAGE = `
 function workerModule(source) {
   return `
     import coincident from "coincident/window/main";
+    import { before } from ${JSON.stringify(path.join(BROWSER, "classic.js"))};
     const source = ${JSON.stringify(source)};
     const { Worker } = coincident({ transfer: false });
     export default (options) => {
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      const url = URL.createObjectURL(new Blob([...before.texts, source], { type: "text/javascript" }));
       return new Worker(url, { ...options, type: "classic" });
     };`;
 }
@@ -75,7 +82,7 @@ function replaceOnce(text, from, to, where) {
   if (pieces.length !== 2) {
     throw new Error(
       `${where} contains ${JSON.stringify(from)} ${pieces.length - 1} times, not once: ` +
-        "PyScript has changed, look again at how its worker imports Pyodide.",
+        "PyScript has changed, look again at what is replaced there, and why.",
     );
   }
   return pieces.join(to);
@@ -117,6 +124,7 @@ async function bundleOne(entry, options, extra, expected) {
     nodePaths: [path.dirname(path.dirname(POLYSCRIPT))],
     bundle: true,
     write: false,
+    metafile: true,
     minify: true,
     charset: "utf8",
     legalComments: "none",
@@ -130,6 +138,7 @@ async function bundleOne(entry, options, extra, expected) {
     if (replaced.has(file)) continue;
     throw new Error(`Bundling ${entry} never met ${file}: PyScript has changed.`);
   }
+  for (const file of Object.keys(result.metafile.inputs)) bundled.add(file);
   return result.outputFiles[0].text;
 }
 
@@ -165,13 +174,28 @@ export async function bundlePage(bridge) {
   );
 }
 
+/** Pyodide's modules must be readable as classic scripts (see classic.js), or the build stops. */
+function checkClassics() {
+  for (const [name, file] of [["pyodide", "pyodide.mjs"], ["glue", "pyodide.asm.mjs"]]) {
+    const text = fs.readFileSync(require.resolve(`pyodide/${file}`), "utf8");
+    new vm.Script(asClassic(name, text.replace(/^\/\/# sourceMappingURL=.*$/m, "")), { filename: file });
+  }
+}
+
 /** Bundles the editor, PyScript's CodeMirror included; returns the text of a classic script. */
 export async function bundleEditor() {
   const dist = path.join(packageFolder("@pyscript/core"), "dist");
   const files = fs.readdirSync(dist);
+  let sheets = 0;
   const theirs = {
     name: "theirs",
-    setup({ onResolve }) {
+    setup({ onLoad, onResolve }) {
+      // Their styles would be an element in the page, which its content security policy forbids.
+      onLoad({ filter: /codemirror_view-[^/]*\.js$/ }, ({ path: file }) => {
+        const text = fs.readFileSync(file, "utf8");
+        sheets += 1;
+        return { contents: replaceOnce(text, "!t.head&&t.adoptedStyleSheets", "t.adoptedStyleSheets", file) };
+      });
       onResolve({ filter: /^pyscript-codemirror/ }, ({ path: target }) => {
         // Their names end in a hash: codemirror_state-DxSVIxgn.js.
         const stem = `${target.slice("pyscript-".length)}-`;
@@ -181,11 +205,15 @@ export async function bundleEditor() {
       });
     },
   };
-  return bundleOne("editor.js", { format: "iife", plugins: [theirs] }, {}, []);
+  const text = await bundleOne("editor.js", { format: "iife", plugins: [theirs] }, {}, []);
+  if (sheets !== 1) throw new Error("PyScript's CodeMirror has its styles elsewhere now.");
+  return text;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [bridge, out] = process.argv.slice(2);
+  checkClassics();
   fs.writeFileSync(path.join(out, "page.js"), await bundlePage(fs.readFileSync(bridge, "utf8")));
   fs.writeFileSync(path.join(out, "editor.js"), await bundleEditor());
+  fs.writeFileSync(path.join(out, "bundled.json"), JSON.stringify([...bundled].sort()));
 }

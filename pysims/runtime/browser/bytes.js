@@ -43,15 +43,3 @@ export function fromBase64(text) {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
-
-/** Encodes bytes in base64. */
-export function toBase64(bytes) {
-  const view = new Uint8Array(bytes);
-  if (view.toBase64) return view.toBase64();
-  const step = 0x8000; // More arguments than this overflow the stack in some browsers.
-  let text = "";
-  for (let at = 0; at < view.length; at += step) {
-    text += String.fromCharCode(...view.subarray(at, at + step));
-  }
-  return btoa(text);
-}

@@ -21,6 +21,7 @@
  * Nothing here depends on what the page shows: it survives Material's instant navigation.
  */
 
+import { asClassic, before } from "./classic.js";
 import { Downloads } from "./downloads.js";
 import { Failure } from "./failure.js";
 import { createWorker } from "./pyscript.js";
@@ -117,7 +118,8 @@ class Runtime {
     return new Failure(this.started ? "worker-died" : "worker-failed", why);
   }
 
-  async boot() {
+  async boot(modules) {
+    before.texts = await modules;
     const { worker, python } = await createWorker(BRIDGE_ADDRESS);
     this.adopt(worker);
     await python;
@@ -192,9 +194,18 @@ async function start({
   checkBrowser();
   const runtime = new Runtime(onDeath, callTimeoutMs);
   runtime.send("order", { digestHeap, manifest });
-  const booted = runtime.boot();
+  const texts = new Map();
+  const arrives = (name) => new Promise((resolve) => texts.set(name, resolve));
+  // Where nothing may be fetched, a worker may import nothing: classic.js.
+  const modules = Promise.all(downloads.fetchable ? [] : ["pyodide", "glue"].map(arrives));
+  const booted = runtime.boot(modules);
   booted.catch((error) => runtime.die(asFailure(error), { quietly: true }));
-  const loaded = downloads.load((name, value) => runtime.send(name, value), onProgress);
+  const onPart = (name, value) => {
+    const resolve = texts.get(name);
+    if (resolve) resolve(asClassic(name, new TextDecoder().decode(value.bytes)));
+    else runtime.send(name, value);
+  };
+  const loaded = downloads.load(onPart, onProgress);
   try {
     // Downloads watch their own time, so the limit of the start counts from when they are done.
     await runtime.guarded(loaded);

@@ -14,7 +14,7 @@
  * The page and this file speak in messages with a field `sim`; PyScript's own are left alone.
  */
 
-import { gunzip, sha256, toBase64 } from "./bytes.js";
+import { gunzip, sha256 } from "./bytes.js";
 import { readSnapshot } from "./snapshot-format.js";
 
 const FAR_AWAY = "sim://runtime/";
@@ -60,24 +60,26 @@ self.addEventListener("message", (event) => {
   if (sim === "digest") reportDigest();
 });
 
-/* Imports a module that may be named by an address, and is at hand as text in any case.
+/* A module of Pyodide: from the worker's own text where the page may not fetch (see classic.js), else
+ * imported.
  *
  * The address comes first: it needs no permission in a content security policy, and browsers cache
- * the compiled code. WebKit refuses modules from blobs here when the page came from disk, and takes
- * data: addresses; Firefox takes both, and is slow with the second. */
-async function importModule({ address, bytes }) {
+ * the compiled code. The text is for pages that load this site's files from another origin, which
+ * did not let them be fetched. */
+async function moduleOf(name) {
+  const own = self.simModules?.[name];
+  if (own) return own();
+  const { address, bytes } = await part(name);
   if (address) {
     try {
       return await import(address);
     } catch {
-      // Refused, for example in a frame without an origin: the text is the same module.
+      // Refused: the text is the same module.
     }
   }
   const url = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
   try {
     return await import(url);
-  } catch {
-    return await import(`data:text/javascript;base64,${toBase64(bytes)}`);
   } finally {
     URL.revokeObjectURL(url);
   }
@@ -159,8 +161,8 @@ self.simInterpreter = async () => {
   const image = part("snapshot").then(({ bytes }) => gunzip(bytes)).then(readSnapshot);
   const [order, pyodide, glue] = await Promise.all([
     part("order"),
-    part("pyodide").then(importModule),
-    part("glue").then(importModule),
+    moduleOf("pyodide"),
+    moduleOf("glue"),
   ]);
   const { version } = order.manifest.pyodide;
   if (pyodide.version !== version) {
