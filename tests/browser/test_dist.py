@@ -12,8 +12,8 @@ import pysims
 from pysims.kernel import Pattern
 from pysims.offline.archive import write
 from tests.browser.conftest import SITE, Watch, ask, ready
+from tests.browser.elsewhere import OPEN, PLAYED
 from tests.browser.test_offline import search
-from tests.browser.test_other_browsers import OPEN, PLAYED
 from tests.browsers import BrowserNotFoundError, all_browsers_required
 from tests.catalog import PATTERNS
 from tests.drivers.server import serving

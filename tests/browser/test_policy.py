@@ -14,8 +14,8 @@ from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 import pysims
 from tests.browser.conftest import CORS, PREFIX, SANDBOXES, SITE, Watch, ask, ready, visit
+from tests.browser.elsewhere import PLAYED
 from tests.browser.test_code import panel_of, swapped, written
-from tests.browser.test_other_browsers import PLAYED
 from tests.browsers import BrowserNotFoundError, all_browsers_required
 from tests.drivers import open_in_firefox, open_in_webkit
 from tests.drivers.server import serving
