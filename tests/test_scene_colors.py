@@ -121,6 +121,10 @@ SECOND_SIGN = {
         "squares, circles and triangles; ✓, × and “!”",
         ("✓", "×", "dw-mark--result"),
     ),
+    "gossip": (
+        "versions have numbers, death certificates are squares with ×; who is down is struck out",
+        ("gs-dead-text", "line-through", "stroke-dasharray"),
+    ),
     "hash_ring": (
         "each server has its letter; moved keys have a ring, needless ones squares",
         ("hr-dot",),
