@@ -29,7 +29,7 @@ def everything_open(widget: Any) -> None:
     unfold(widget)
     code = widget.locator("details[data-panel=code]")
     expect(code.locator(".sim-code-says")).to_contain_text("ran", timeout=60_000)
-    expect(widget.get_by_label("Question")).to_be_visible(timeout=60_000)
+    expect(widget.get_by_label("Question", exact=True)).to_be_visible(timeout=60_000)
     widget.get_by_role("button", name="Copy link").click()
     expect(widget.locator(".sim-shared textarea")).to_be_visible(timeout=60_000)
     code.get_by_role("button", name="model.py").click()

@@ -35,7 +35,7 @@ export async function sha256(bytes) {
 /** SHA-256 as the attribute `integrity` of a script has it, or null likewise. */
 export async function integrityOf(text) {
   const hash = await hashed(new TextEncoder().encode(text));
-  return hash && `sha256-${toBase64(hash)}`;
+  return hash && `sha256-${btoa(String.fromCharCode(...hash))}`;
 }
 
 /** Decodes base64 to bytes. */
