@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 import pysims
 from pysims import load_pattern
@@ -17,7 +17,6 @@ from tests.browser.conftest import (
     ready,
     too_small,
     unfold,
-    violations,
 )
 from tests.catalog import PATTERNS
 
@@ -109,19 +108,6 @@ def test_a_search_says_the_seed_in_place(page: Page, address: str) -> None:
 
 
 # --- Readers --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@every_pattern
-def test_axe_finds_nothing_in_a_pattern(
-    browser: Browser, address: str, pattern: Pattern, scheme: Any
-) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    widget = open_first(page, address, pattern)
-    unfold(widget)
-    assert violations(page) == []
-    context.close()
 
 
 @every_pattern

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from markupsafe import escape
 from playwright.sync_api import Browser, Page, expect
 
 from pysims.kernel import Pattern
@@ -98,19 +99,22 @@ def test_the_words_for_the_picture_are_those_of_the_moment(
     """They are what the model says of the state on show, and they change as the picture does."""
     widget = open_first(page, address, pattern)
     history = ask(widget, {"do": "show"})
-    assert history["html"].count(words_of(widget).split(".")[0].replace("&", "&amp;")) >= 1
+    assert str(escape(words_of(widget).split(".")[0])) in history["html"]
     widget.get_by_label("To the start").click()
     expect(widget.locator(".sim-clock")).to_contain_text("event 0 of")
     seen = [words_of(widget)]
-    for number in range(1, 13):
+    clock = widget.locator(".sim-clock")
+    for _ in range(12):
         step = widget.get_by_label("Step forward")
         if step.get_attribute("aria-disabled"):
             break
+        # A step takes all that happens in one moment.
+        before = clock.text_content() or ""
         step.click()
-        expect(widget.locator(".sim-clock")).to_contain_text(f"event {number} of")
+        expect(clock).not_to_have_text(before)
         seen.append(words_of(widget))
     assert all(len(words) > 40 for words in seen)
-    assert len(set(seen)) >= 3, seen
+    assert len(set(seen)) >= min(3, len(seen)), seen
 
 
 # --- Announcements --------------------------------------------------------------------------------
