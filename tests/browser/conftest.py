@@ -22,6 +22,7 @@ from playwright.sync_api import (
 from pysims.kernel import Pattern
 from tests.browsers import chromium_path
 from tests.drivers import places
+from tests.drivers.page import wait_for
 from tests.drivers.server import StaticServer, serving
 
 ROOT = Path(__file__).parents[2]
@@ -164,6 +165,14 @@ def ready(page: Any, widget: str, timeout_ms: int = 30_000) -> Any:
     found.scroll_into_view_if_needed()
     page.locator(f"#{widget}[data-ready]").wait_for(timeout=timeout_ms)
     return found
+
+
+def comes_true(page: Page | Frame, expression: str, timeout_s: float = 20.0) -> Any:
+    """Waits until JavaScript is true in a page of ours.
+
+    `wait_for_function` would evaluate a text there by itself, which the page's policy forbids.
+    """
+    return wait_for(page.evaluate, expression, timeout_s)
 
 
 def ask(widget: Any, message: dict[str, Any]) -> dict[str, Any]:

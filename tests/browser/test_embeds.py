@@ -27,6 +27,7 @@ from tests.browser.conftest import (
     SITE,
     Watch,
     ask,
+    comes_true,
     element_of,
     ready,
     violations,
@@ -98,18 +99,15 @@ def scheme(frame: Frame) -> Any:
 
 
 def becomes_dark(frame: Frame) -> None:
-    # A frame of another site draws nothing, and so polls nothing, while it is out of sight.
-    dark = "document.documentElement.dataset.mdColorScheme === 'slate'"
-    frame.wait_for_function(dark, polling=100)
+    comes_true(frame, "document.documentElement.dataset.mdColorScheme === 'slate'")
 
 
 def fits(page: Page, selector: str) -> None:
     """The frame has the height of what is in it."""
     frame = frame_in(page, selector)
-    page.wait_for_function(
-        "([found, wanted]) => Math.abs(document.querySelector(found).offsetHeight - wanted) < 2",
-        arg=[f"{selector} iframe, iframe{selector}", frame.evaluate("document.body.offsetHeight")],
-    )
+    wanted = frame.evaluate("document.body.offsetHeight")
+    found = json.dumps(f"{selector} iframe, iframe{selector}")
+    comes_true(page, f"Math.abs(document.querySelector({found}).offsetHeight - {wanted}) < 2")
     assert frame.evaluate("document.documentElement.scrollHeight <= innerHeight + 1")
 
 
@@ -204,10 +202,8 @@ def test_a_page_that_is_a_sandbox_itself(post: Watch, blog: tuple[Path, str], ad
     assert frame
     ready(frame, "hash-ring-jump")
     assert frame.evaluate("origin") == "null"
-    middle.wait_for_function(
-        "wanted => Math.abs(document.querySelector('iframe').offsetHeight - wanted) < 2",
-        arg=frame.evaluate("document.body.offsetHeight"),
-    )
+    wanted = frame.evaluate("document.body.offsetHeight")
+    comes_true(middle, f"Math.abs(document.querySelector('iframe').offsetHeight - {wanted}) < 2")
     middle.evaluate("document.documentElement.classList.add('dark')")
     becomes_dark(frame)
 
@@ -413,7 +409,7 @@ def test_the_frame_tells_what_is_documented(
     for what in ("reset", "back", "step"):
         message = {"source": "survive-chaos", "type": "do", "do": what}
         post.page.evaluate("message => frames[0].postMessage(message, '*')", message)
-    post.page.wait_for_function("told.some(({type}) => type === 'event')")
+    comes_true(post.page, "told.some(({type}) => type === 'event')")
     told = post.page.evaluate("told")
     assert {message["type"] for message in told} == set(FIELDS)
     for message in told:
@@ -440,7 +436,7 @@ def test_the_remote_control_and_the_events_of_the_one_line(
     expect(clock).to_contain_text("event 29 of 161")
     do("step")
     expect(clock).to_contain_text("event 30 of 161")
-    post.page.wait_for_function("heard.some(([kind]) => kind === 'event')")
+    comes_true(post.page, "heard.some(([kind]) => kind === 'event')")
     kind, target, detail = post.page.evaluate("heard.filter(([kind]) => kind === 'event').at(-1)")
     assert (kind, target, detail["at"], detail["events"]) == ("event", "raft", 30, 161)
     assert detail["says"] == widget.locator(".sim-says").inner_text()
@@ -614,7 +610,7 @@ def test_the_pages_own_examples_live_from_disk(context: BrowserContext, disk: Pa
 
 
 def test_the_page_lives_after_instant_navigation(page: Page, address: str) -> None:
-    page.goto(f"{address}glossary.html")
+    page.goto(f"{address}offline.html")
     page.evaluate("window.stayed = true")
     page.locator(".md-footer__link--next").click()
     page.wait_for_url("**/embed.html")
@@ -644,7 +640,7 @@ def test_the_snippets_work_as_they_stand(
     publish(page, blog, code["html 1"])
     ready(page.frame_locator("iframe"), "raft-split-vote")
     publish(page, blog, code["html 2"] + code["html 3"], "two.html")
-    page.wait_for_function("document.querySelector('iframe').style.height !== '1400px'")
+    comes_true(page, "document.querySelector('iframe').style.height !== '1400px'")
     page.locator("iframe").evaluate("frame => { frame.id = 'it'; }")
     fits(page, "#it")
     assert scheme(frame_in(page, "#it")) == "default"

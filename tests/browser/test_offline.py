@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 import pysims
-from tests.browser.conftest import PREFIX, SHOTS, SITE, ask, element_of, ready
+from tests.browser.conftest import PREFIX, SHOTS, SITE, ask, comes_true, element_of, ready
 from tests.browser.test_every_failure import Stage, deploy
 from tests.catalog import PATTERNS
 from tests.drivers.server import serving
@@ -314,7 +314,7 @@ def test_a_link_to_a_page_of_the_next_build_loads_it_whole(stage: Stage) -> None
     page.evaluate("window.old = true")
     deploy(stage.folder)
     page.locator(".site-chapters").get_by_role("link", name="Consistent hashing").click()
-    page.wait_for_function("!window.old && document.readyState === 'complete'")
+    comes_true(page, "!window.old && document.readyState === 'complete'")
     expect(page.locator("h1")).to_contain_text("second edition")
     ready(page, RING)
     assert page.evaluate("__simManifest.build") == "00000000beef"

@@ -344,7 +344,7 @@ def test_what_it_forbids_does_not_happen(
             script = attempt.replace("blog.example:1", f"blog.example:{elsewhere.port}")
             # In a task of the page's own: what a driver evaluates may itself use eval.
             tab.evaluate(f"() => {{ setTimeout(() => {{ {script} }}); }}")
-            tab.wait_for_function("() => new Promise((done) => setTimeout(() => done(true), 100))")
+            tab.wait_for_timeout(150)
             # A style attribute is refused twice: when parsed, and when it comes into the page.
             assert {each[0] for each in place.refused} == {directive}, what
             assert tab.evaluate("window.broken") is None, what
