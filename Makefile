@@ -218,7 +218,7 @@ bench: site browser ## Measure start-up, bytes and speed, each against its basel
 	$(PY) -m tests.bench
 
 .PHONY: lighthouse
-lighthouse: site browser .ci/node_modules/.package-lock.json ## Let Lighthouse judge every page as on a phone
+lighthouse: site browser .ci/lighthouse/node_modules/.package-lock.json ## Let Lighthouse judge every page as on a phone
 	$(PY) -m tests.drivers.lighthouse
 
 .PHONY: browsers
@@ -265,6 +265,12 @@ lint-node: .ci/node_modules/.package-lock.json
 	cd .ci && $(NPM_CI)
 	@touch $@
 
+# Two hundred packages that only `make lighthouse` needs.
+.ci/lighthouse/node_modules/.package-lock.json: .ci/lighthouse/package-lock.json | $(VENV)/.site
+	.ci/node $(VENV) requirements-node.lock
+	cd .ci/lighthouse && $(NPM_CI)
+	@touch $@
+
 .PHONY: browser
 browser: $(VENV)/.dev ## Find a Chromium, or install one
 	@$(PY) -m tests.browsers --install
@@ -280,6 +286,8 @@ lock: venv node ## Choose newer versions and write all lock files anew
 	.cache/uv/bin/uv $(UV_COMPILE) --group audit -o requirements-audit.lock
 	npm install --package-lock-only --omit-lockfile-registry-resolved --loglevel=error
 	cd .ci && npm install --package-lock-only --omit-lockfile-registry-resolved --loglevel=error
+	cd .ci/lighthouse && npm install --package-lock-only --omit-lockfile-registry-resolved \
+		--loglevel=error
 
 # Universal: one file for every supported Python on Linux, macOS and Windows. Hashes identify the
 # packages, so the file names no index and no address.
@@ -294,4 +302,4 @@ clean: ## Delete what was built; the environment and the packages stay
 
 .PHONY: distclean
 distclean: clean ## Delete the environment and the packages too
-	rm -rf $(VENV) node_modules .ci/node_modules
+	rm -rf $(VENV) node_modules .ci/node_modules .ci/lighthouse/node_modules

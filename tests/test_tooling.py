@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 LOCKS = tuple(f"requirements{which}.lock" for which in ("", "-dev", "-node", "-audit"))
-NPM_LOCKS = ("package-lock.json", ".ci/package-lock.json")
+NPM_LOCKS = ("package-lock.json", ".ci/package-lock.json", ".ci/lighthouse/package-lock.json")
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
