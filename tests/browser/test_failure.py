@@ -65,7 +65,7 @@ def test_a_missing_file_is_said_and_tried_again(page: Page, watch: Watch, addres
     page.route("**/assets/runtime/**", lambda route: route.fulfill(status=404, body="gone"))
     page.goto(address + PAGE)
     widget = page.locator(f"#{JUMP}")
-    expect(widget.locator(".sim-notice")).to_contain_text("could not be loaded", timeout=20_000)
+    expect(widget.locator(".sim-notice")).to_contain_text("could not be found", timeout=20_000)
     expect(widget.locator(".sim-says")).to_contain_text("B died")
     page.unroute("**/assets/runtime/**")
     try_again(widget).click()

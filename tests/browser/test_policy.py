@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -344,6 +345,9 @@ def test_what_it_forbids_does_not_happen(
             script = attempt.replace("blog.example:1", f"blog.example:{elsewhere.port}")
             # In a task of the page's own: what a driver evaluates may itself use eval.
             tab.evaluate(f"() => {{ setTimeout(() => {{ {script} }}); }}")
+            deadline = time.monotonic() + 5
+            while not place.refused and time.monotonic() < deadline:
+                tab.wait_for_timeout(50)
             tab.wait_for_timeout(150)
             # A style attribute is refused twice: when parsed, and when it comes into the page.
             assert {each[0] for each in place.refused} == {directive}, what

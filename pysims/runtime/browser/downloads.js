@@ -123,7 +123,11 @@ export class Downloads {
   async bytes(name, meter, signal) {
     const file = this.manifest.files[name];
     const download = await this.fetch(name, meter, signal);
-    if (download === null) return { bytes: await this.scriptBytes(file, meter) };
+    if (download === null) {
+      const bytes = await this.scriptBytes(file, meter);
+      this.fetchable = false;
+      return { bytes };
+    }
     const bytes = await new Response(download.stream).arrayBuffer().catch(download.explain);
     await verify(file, bytes);
     return { bytes, address: this.base + file.path };

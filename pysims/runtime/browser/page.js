@@ -29,6 +29,8 @@ import { createWorker } from "./pyscript.js";
 const BOOT_TIMEOUT_MS = 30_000;
 const CALL_TIMEOUT_MS = 30_000;
 const READY_WORD = "ready";
+// The parts that a worker imports.
+const MODULES = ["pyodide", "glue"];
 // What browsers and Python say when there is no more of it.
 const OUT_OF_MEMORY = /out of memory|MemoryError|could not allocate|allocation failed|cannot enlarge/i;
 
@@ -184,31 +186,38 @@ function asFailure(error) {
  * digestHeap   true to have `heapDigest()`
  * ...TimeoutMs how long Python may take to start, once downloaded, and to answer a call
  */
-async function start({
-  onProgress = () => {},
-  onDeath = () => {},
-  digestHeap = false,
-  bootTimeoutMs = BOOT_TIMEOUT_MS,
-  callTimeoutMs = CALL_TIMEOUT_MS,
-} = {}) {
+async function start(options = {}) {
+  const {
+    onProgress = () => {},
+    onDeath = () => {},
+    digestHeap = false,
+    bootTimeoutMs = BOOT_TIMEOUT_MS,
+    callTimeoutMs = CALL_TIMEOUT_MS,
+  } = options;
   checkBrowser();
+  const { fetchable } = downloads;
   const runtime = new Runtime(onDeath, callTimeoutMs);
   runtime.send("order", { digestHeap, manifest });
   const texts = new Map();
   const arrives = (name) => new Promise((resolve) => texts.set(name, resolve));
   // Where nothing may be fetched, a worker may import nothing: classic.js.
-  const modules = Promise.all(downloads.fetchable ? [] : ["pyodide", "glue"].map(arrives));
+  const modules = Promise.all(fetchable ? [] : MODULES.map(arrives));
   const booted = runtime.boot(modules);
   booted.catch((error) => runtime.die(asFailure(error), { quietly: true }));
   const onPart = (name, value) => {
     const resolve = texts.get(name);
     if (resolve) resolve(asClassic(name, new TextDecoder().decode(value.bytes)));
-    else runtime.send(name, value);
+    else if (value.address || !MODULES.includes(name)) runtime.send(name, value);
   };
   const loaded = downloads.load(onPart, onProgress);
   try {
     // Downloads watch their own time, so the limit of the start counts from when they are done.
     await runtime.guarded(loaded);
+    if (fetchable && !downloads.fetchable) {
+      // What was to be fetched came by script, and this worker waits for what it may not import.
+      runtime.terminate();
+      return start(options);
+    }
     await runtime.guarded(booted, "boot-timeout", bootTimeoutMs);
     runtime.started = true;
     return runtime;
