@@ -76,7 +76,7 @@ def put(text: str, name: str, found: str) -> str:
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if begin not in text or end not in text:
         raise ValueError(f"{PAGE.name} has no place for {name!r}: {begin} … {end}")
-    return f"{text.partition(begin)[0]}{begin}\n{found}\n{end}{text.partition(end)[2]}"
+    return f"{text.partition(begin)[0]}{begin}\n\n{found}\n\n{end}{text.partition(end)[2]}"
 
 
 def main() -> int:
