@@ -158,17 +158,17 @@ def row(name: str, found: dict[str, dict[str, float]], key: str) -> str:
 def show(found: dict[str, dict[str, float]]) -> None:
     """Print what was measured."""
     print("Start-up over HTTP, Chromium, against bare `loadPyodide`:\n")
-    print("| | here | bare | ratio |\n|---|--:|--:|--:|")
+    print("| until | here | bare | ratio |\n|---|--:|--:|--:|")
     print(row("Python ready, nothing cached (ms)", found, "cold_ms"))
     print(row("Python ready, files cached (ms)", found, "warm_ms"))
-    print(row("bytes until then, the largest pattern included", found, "bytes"))
-    print(row("longest task of the main thread (ms; 0: below 50)", found, "longest_task_ms"))
+    print(row("bytes, the largest pattern included", found, "bytes"))
+    print(row("longest task (ms; 0: below 50)", found, "longest_task_ms"))
 
 
 def show_network(found: dict[str, dict[str, float]]) -> None:
     """Print what was measured with a slow network."""
     print("The same with a network of 10 Mbit/s and 40 ms:\n")
-    print("| | here | bare | ratio |\n|---|--:|--:|--:|")
+    print("| until | here | bare | ratio |\n|---|--:|--:|--:|")
     print(row("Python ready, nothing cached (ms)", found, "cold_ms"))
 
 

@@ -114,7 +114,7 @@ def measure() -> dict[str, dict[str, float]]:
 def show(found: dict[str, dict[str, float]]) -> None:
     """Print the table."""
     print("Consistent hashing, Chromium, with a second between two clicks:\n")
-    print("| | median (ms) | 95th percentile |")
+    print("| what | median (ms) | 95th percentile |")
     print("|---|--:|--:|")
     for name, times in found.items():
         print(f"| {name} | {times['p50_ms']:.1f} | {times['p95_ms']:.1f} |")
