@@ -48,6 +48,12 @@ def test_axe_finds_nothing_in_any_state(
     widget = open_first(page, address, pattern)
     # A page of its own: the first time all of it, and then what changes.
     assert violations(page) == [], "paused"
+    unfold(widget)
+    assert violations(page, "sim-widget") == [], "panels unfolded"
+    # All states in one of the schemes, which takes turns; colors are the same in each of them.
+    if (PATTERNS.index(pattern) % 2 == 0) != (scheme == "light"):
+        context.close()
+        return
     everything_open(widget)
     assert violations(page, "sim-widget") == [], "all panels open"
     knob = next(name for name in dir(pattern.params()) if not name.startswith("_"))

@@ -18,7 +18,7 @@ def opened(published: StaticServer) -> Iterator[Tab]:
 
 @every_page
 def test_every_widget_lives(opened: Tab, published: StaticServer, place: str, page: str) -> None:
-    lives(opened, published, place, page, "whole" if place == "HTTP" else "starts")
+    lives(opened, published, place, page)
 
 
 @every_place
