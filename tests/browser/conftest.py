@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    Error,
     Frame,
     Page,
     Playwright,
@@ -172,7 +174,13 @@ def comes_true(page: Page | Frame, expression: str, timeout_s: float = 20.0) -> 
 
     `wait_for_function` would evaluate a text there by itself, which the page's policy forbids.
     """
-    return wait_for(page.evaluate, expression, timeout_s)
+
+    def evaluate(text: str) -> Any:
+        # A page that is left behind meanwhile says so; the next one is asked again.
+        with suppress(Error):
+            return page.evaluate(text)
+
+    return wait_for(evaluate, expression, timeout_s)
 
 
 def ask(widget: Any, message: dict[str, Any]) -> dict[str, Any]:
