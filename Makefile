@@ -84,7 +84,7 @@ serve: .cache/embeds ## Build what is needed and serve the site on 127.0.0.1:800
 # the pages that have changed (and says in a warning that links may be old, hence --no-strict).
 .PHONY: serve-once
 serve-once: .cache/embeds .cache/cards overrides/generated/dates.html
-	@$(PY) -m mkdocs serve --livereload --dirty --no-strict --dev-addr $(HOST):$(PORT) || \
+	@SIM_SERVING=1 $(PY) -m mkdocs serve --livereload --dirty --no-strict --dev-addr $(HOST):$(PORT) || \
 		{ echo 'The server ended. A change of pysims/ starts it again; Ctrl-C ends make.'; exit 1; }
 
 ##@ Build
