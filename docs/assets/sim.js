@@ -44,7 +44,7 @@
   let loading = null;
 
   /* What this page was built with: the name of the runtime's build, then file and digest by turns.
-     `pysims/runtime/finish.py` writes it into finished pages; where it is missing, nothing is compared. */
+     `pysims/offline/` writes it into finished pages; where it is missing, nothing is compared. */
   const builtWith = () => document.querySelector("meta[name=sim-build]")?.content ?? "";
   const BUILT_WITH = builtWith();
   const OVER_HTTP = location.protocol.startsWith("http");

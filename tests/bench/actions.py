@@ -8,17 +8,12 @@ shows it, which is brought back after each. The animation that follows is not co
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
-
 from pysims.patterns import pattern_ids
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
-from tests.browsers import chromium_path
-from tests.drivers.server import serving
+from tests.bench.tools import chromium, percentile
 
 ROUNDS = 10
 
@@ -73,24 +68,11 @@ MEASURE = """async (rounds) => {
 }"""
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The nearest rank."""
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
-@contextmanager
-def chromium_page(height: int = 1000) -> Iterator[tuple[Page, Any]]:
-    """A page in a Chromium of its own, and the server of the site."""
-    with serving(SITE, prefix=PREFIX, compress=True) as server, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-        yield browser.new_page(viewport={"width": 1280, "height": height}), server
-        browser.close()
-
-
 def measure(patterns: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
     """Pattern → `controls` (how many), `p50_ms`, `p95_ms` over all, and the slowest `control`."""
     found = {}
-    with chromium_page() as (page, server):
+    with chromium() as (browser, server):
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
         for pattern in patterns or pattern_ids():
             page.goto(server.url(f"embed/{pattern}.html"))
             page.locator("sim-widget[data-ready]").wait_for()

@@ -7,14 +7,14 @@ converts every page. Serving, a word is added to a page, and the page is asked f
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from statistics import median
+
+from tests.drivers.serve import mkdocs_serving, seconds_until
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -24,12 +24,6 @@ ENVIRONMENT = {
 }
 ROUNDS = 3
 PAGES = ("faq", "leader-election", "fault-tolerance")
-SERVED_S = 240
-
-
-def mkdocs(*arguments: str) -> list[str]:
-    """The command, with this checkout's Python."""
-    return [sys.executable, "-m", "mkdocs", *arguments]
 
 
 def build_s() -> float:
@@ -38,54 +32,30 @@ def build_s() -> float:
     with tempfile.TemporaryDirectory(prefix="building-") as folder:
         for _ in range(ROUNDS + 1):
             begun = time.perf_counter()
-            command = mkdocs("build", "--strict", "--quiet", "--site-dir", folder)
+            command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+            command += ["--site-dir", folder]
             subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True)
             times.append(time.perf_counter() - begun)
     return median(times[1:])
 
 
-def until(url: str, says: str, there: bool = True) -> float:
-    """Seconds until what is at an address has a text, or has it no longer."""
-    begun = time.perf_counter()
-    while time.perf_counter() - begun < SERVED_S:
-        try:
-            with urllib.request.urlopen(url, timeout=SERVED_S) as answer:  # noqa: S310
-                text = answer.read().decode()
-        except OSError:
-            text = ""
-        if text and (says in text) == there:
-            return time.perf_counter() - begun
-        time.sleep(0.05)
-    raise TimeoutError(f"{url} did not change in {SERVED_S} s")
-
-
 def pages_s() -> dict[str, float]:
     """Page → seconds from its change on disk until the server of `make serve` shows it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = mkdocs("serve", "--livereload", "--dirty", "--no-strict", "--quiet")
-    command += ["--dev-addr", f"127.0.0.1:{port}"]
     found = {}
-    server = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT)
-    try:
-        until(f"http://127.0.0.1:{port}/faq.html", "</html>")
+    with mkdocs_serving(ROOT, ENVIRONMENT) as root:
         for name in PAGES:
-            path, url = ROOT / "docs" / f"{name}.md", f"http://127.0.0.1:{port}/{name}.html"
+            path, url = ROOT / "docs" / f"{name}.md", f"{root}{name}.html"
             text = path.read_text("utf-8")
             times = []
             try:
                 for turn in range(ROUNDS):
                     word = f"Changed{turn}"
                     path.write_text(f"{text}\n{word}\n", "utf-8")
-                    times.append(until(url, word))
+                    times.append(seconds_until(url, word))
             finally:
                 path.write_text(text, "utf-8")
-            until(url, "Changed", there=False)
+            seconds_until(url, "Changed", there=False)
             found[name] = median(times)
-    finally:
-        server.terminate()
-        server.wait(30)
     return found
 
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
-from tests.browsers import chromium_path
-from tests.drivers.server import serving
+from tests.bench.tools import chromium
 
 PATTERNS = ("raft", "cascade_failure", "retry_backoff", "split_brain")
 ROUNDS = 30
@@ -44,8 +42,7 @@ def opened(page: Page, address: str) -> Page:
 def measure() -> dict[str, dict[str, float]]:
     """Pattern → medians (ms): `shut_ms`, `open_ms` to the picture, `lit_ms` to the lines."""
     found = {}
-    with serving(SITE, prefix=PREFIX, compress=True) as server, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+    with chromium() as (browser, server):
         for pattern in PATTERNS:
             address = server.url(f"embed/{pattern}.html")
             shut, open_ = (opened(browser.new_page(), address) for _ in range(2))
@@ -62,7 +59,6 @@ def measure() -> dict[str, dict[str, float]]:
             }
             shut.close()
             open_.close()
-        browser.close()
     return found
 
 

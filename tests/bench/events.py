@@ -9,13 +9,10 @@ from __future__ import annotations
 from statistics import median
 from time import perf_counter
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 import pysims
-from tests.bench.widget import percentile
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
-from tests.browsers import chromium_path
-from tests.drivers.server import serving
+from tests.bench.tools import chromium, percentile
 
 PATTERN, SCENARIO = "raft", "rejoining-node-prevote"
 ROUNDS = 15
@@ -61,17 +58,11 @@ def in_the_browser(page: Page) -> dict[str, float]:
 
 def measure() -> dict[str, float]:
     """Both, in one run."""
-    with (
-        serving(SITE, prefix=PREFIX, compress=True) as server,
-        sync_playwright() as driver,
-    ):
-        browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+    with chromium() as (browser, server):
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.goto(server.url(f"embed/{PATTERN}/{SCENARIO}.html"))
         page.locator("sim-widget[data-ready]").wait_for()
-        found = {**in_cpython(), **in_the_browser(page)}
-        browser.close()
-    return found
+        return {**in_cpython(), **in_the_browser(page)}
 
 
 def show(found: dict[str, float]) -> None:

@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
-from tests.browsers import chromium_path
-from tests.drivers.server import StaticServer, serving
+from tests.bench.tools import chromium, middle
+from tests.browser.conftest import SITE
+from tests.drivers.server import StaticServer
 
 ROUNDS = 10
 CHAPTERS = ("index", "consistent-hashing", "fault-tolerance", "leader-election")
@@ -53,15 +51,13 @@ def measure(rounds: int = ROUNDS) -> dict[str, dict[str, dict[str, float]]]:
             text = (site / f"{chapter}.html").read_text("utf-8")
             bare = SCRIPT.sub("", WIDGET.sub("", text))
             (site / f"{chapter}-without.html").write_text(bare, "utf-8")
-        with serving(site, prefix=PREFIX, compress=True) as server, sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+        with chromium(site) as (browser, server):
             for turn in range(rounds + 1):
                 for chapter, kinds in found.items():
                     for kind, results in kinds.items():
                         result = one_visit(browser, server, chapter, kind)
                         if turn > 0:
                             results.append(result)
-            browser.close()
     return {
         chapter: {kind: middle(results) for kind, results in kinds.items()}
         for chapter, kinds in found.items()
@@ -87,11 +83,6 @@ def one_visit(browser: Browser, server: StaticServer, chapter: str, kind: str) -
         "blocking_ms": sum(max(0, task - 50) for task in seen["tasks"]),
         "longest_ms": max(seen["tasks"]),
     }
-
-
-def middle(results: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The median of each measure."""
-    return {key: median(result[key] for result in results) for key in results[0]}
 
 
 def show(found: dict[str, dict[str, dict[str, float]]]) -> None:

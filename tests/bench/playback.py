@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pysims.patterns import pattern_ids
-from tests.bench.actions import chromium_page
+from tests.bench.tools import chromium
 
 SLOWER = 4
 SECONDS = 4
@@ -35,7 +35,8 @@ COUNT = """async (ms) => {
 def measure(patterns: Sequence[str] = ()) -> dict[str, dict[str, float]]:
     """Pattern → frames a second while it plays and while it is paused, and the p95 gap (ms)."""
     found = {}
-    with chromium_page() as (page, server):
+    with chromium() as (browser, server):
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
         session = page.context.new_cdp_session(page)
         for pattern in patterns or pattern_ids():
             session.send("Emulation.setCPUThrottlingRate", {"rate": 1})

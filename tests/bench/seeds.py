@@ -10,14 +10,13 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 import pysims
 from pysims.kernel import Pattern, build
 from pysims.sweep import Sweep, answers
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
-from tests.browsers import chromium_path
-from tests.drivers.server import serving
+from tests.bench.tools import chromium
+from tests.browser.conftest import PREFIX
 
 ROUNDS = 5
 ROUND_S = 0.33
@@ -68,11 +67,7 @@ def in_the_browser(page: Page, root: str, pattern: Pattern) -> float:
 def measure() -> dict[str, dict[str, float]]:
     """Pattern → seeds a second, in both places."""
     found = {}
-    with (
-        serving(SITE, prefix=PREFIX, compress=True) as server,
-        sync_playwright() as driver,
-    ):
-        browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+    with chromium() as (browser, server):
         page = browser.new_page()
         root = f"http://site.test:{server.port}{PREFIX}"
         for pattern_id in pysims.pattern_ids():
@@ -81,7 +76,6 @@ def measure() -> dict[str, dict[str, float]]:
                 "cpython": in_cpython(pattern),
                 "chromium": in_the_browser(page, root, pattern),
             }
-        browser.close()
     return found
 
 

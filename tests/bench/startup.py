@@ -15,11 +15,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.bench.tools import middle
 from tests.browsers import chromium_flags, chromium_path
 from tests.drivers.page import wait_for
 from tests.drivers.server import StaticServer, serving
@@ -142,11 +142,6 @@ def one_round(
         "bytes": cold_bytes,
         "longest_task_ms": visits[0]["longest_task_ms"],
     }
-
-
-def middle(results: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The median of each measure."""
-    return {key: median(result[key] for result in results) for key in results[0]}
 
 
 def row(name: str, found: dict[str, dict[str, float]], key: str) -> str:

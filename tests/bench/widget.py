@@ -7,11 +7,9 @@ has every control of every pattern.
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
-from tests.browsers import chromium_path
-from tests.drivers.server import serving
+from tests.bench.tools import chromium, percentile
 
 ROUNDS = 24
 
@@ -66,10 +64,6 @@ SELECTORS = {
 }
 
 
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
 def measured(page: Page) -> dict[str, dict[str, float]]:
     """Action → p50 and p95, in ms."""
     samples: dict[str, list[float]] = page.evaluate(
@@ -92,11 +86,7 @@ def second_page(page: Page, home: str) -> float:
 
 def measure() -> dict[str, dict[str, float]]:
     """Action → p50 and p95 (ms), in a Chromium started for it, and the way to a second page."""
-    with (
-        serving(SITE, prefix=PREFIX, compress=True) as server,
-        sync_playwright() as driver,
-    ):
-        browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+    with chromium() as (browser, server):
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.goto(server.url("embed/hash_ring.html"))
         page.locator("sim-widget[data-ready]").wait_for()
@@ -107,7 +97,6 @@ def measure() -> dict[str, dict[str, float]]:
             "p50_ms": percentile(ways, 0.5),
             "p95_ms": percentile(ways, 0.95),
         }
-        browser.close()
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,11 @@ every_page = pytest.mark.parametrize(
 )
 
 
-def tab_or_skip(browser: str, server: StaticServer) -> Iterator[Tab]:
-    """A browser for all tests of a file; a missing one fails only where it must be there."""
+@contextmanager
+def tab_or_skip(browser: str, port: int) -> Iterator[Tab]:
+    """A browser for pages of a server on a port; a missing one fails only if it must be there."""
     try:
-        with tab(browser, server.port) as opened:
+        with tab(browser, port) as opened:
             yield opened
     except BrowserNotFoundError as missing:
         if all_browsers_required():
@@ -55,6 +57,18 @@ def lives(opened: Tab, server: StaticServer, place: str, page: str) -> None:
     expected = pages_of(place)[page]
     check_names(page, found, firsts(expected) if depth == "sample" else expected)
     assert opened.complaints == []
+
+
+@pytest.fixture(scope="module")
+def opened(request: pytest.FixtureRequest, published: StaticServer) -> Iterator[Tab]:
+    """The browser of a file, which names it in `BROWSER`, for all of its tests."""
+    with tab_or_skip(request.module.BROWSER, published.port) as found:
+        yield found
+
+
+@every_page
+def test_every_widget_lives(opened: Tab, published: StaticServer, place: str, page: str) -> None:
+    lives(opened, published, place, page)
 
 
 # --- What a browser forbids -----------------------------------------------------------------------
@@ -108,3 +122,11 @@ def says_why(opened: Tab, server: StaticServer, place: str, lack: str) -> None:
     assert found["nodes"] == 5
     assert FORBIDDEN[lack] in found["notice"]
     assert "The picture stands where it was. Try again" in found["notice"]
+
+
+@every_place
+@every_lack
+def test_what_is_forbidden_is_said(
+    opened: Tab, published: StaticServer, place: str, lack: str
+) -> None:
+    says_why(opened, published, place, lack)
