@@ -14,19 +14,35 @@ import pytest
 import pysims
 from pysims.offline import LIST, PLACEHOLDER, WORKER, finish
 from pysims.offline.archive import NAME, README, contents, main, write
+from pysims.offline.styles import EMBEDS, PAGES
 
 SITE = Path(__file__).parents[1] / "site"
 SPECIMEN = {
-    "index.html": "<html><head><title>Home</title></head><body></body></html>",
-    "embed/raft.html": "<html><head>\n</head></html>",
+    "index.html": """<html><head><title>Home</title>
+      <link rel="stylesheet" href="assets/stylesheets/main.0123abcd.min.css">
+<link rel="stylesheet" href="assets/sim.css">
+<link rel="stylesheet" href="assets/scenes.css">
+</head><body></body></html>""",
+    "404.html": """<html><head>
+<link rel="stylesheet" href="/below/assets/stylesheets/main.0123abcd.min.css">
+<link rel="stylesheet" href="/below/assets/sim.css">
+<link rel="stylesheet" href="/below/assets/scenes.css">
+</head></html>""",
+    "embed/raft.html": """<html><head>
+<link rel="stylesheet" href="../assets/sim.css">
+<link rel="stylesheet" href="../assets/scenes.css">
+</head></html>""",
     "embed/raft.json": "{}",
     "robots.txt": "User-agent: *",
     "sitemap.xml": "<urlset/>",
     "search/search_index.js": "",
     "search/search_index.json": "{}",
     "assets/sim.js": "1;",
-    "assets/sim.css": "",
-    "assets/scenes.css": "",
+    "assets/stylesheets/main.0123abcd.min.css": (
+        """@charset "UTF-8";a{b:url("data:x,<svg y='(z)'/>")}c{d:url(../images/e.png)}"""
+    ),
+    "assets/sim.css": "/* The widget. */\ne { f: url('fonts/g.woff2'); }\n",
+    "assets/scenes.css": "h { marker-end: url(#arrow); }\n",
     "assets/panel-code.js": "2;",
     "assets/panel-code.css": "",
     "assets/cards/index.png": "",
@@ -104,12 +120,13 @@ def test_the_list_has_what_a_reader_over_http_asks_for(site: Path) -> None:
     files = finish(site)["files"]
     assert set(files) == {
         "index.html",
+        "404.html",
         "embed/raft.html",
         "sitemap.xml",
         "search/search_index.json",
         "assets/sim.js",
-        "assets/sim.css",
-        "assets/scenes.css",
+        "assets/styles.css",
+        "assets/embed-styles.css",
         "assets/panel-code.js",
         "assets/panel-code.css",
         "assets/javascripts/bundle.0123abcd.min.js",
@@ -120,6 +137,29 @@ def test_the_list_has_what_a_reader_over_http_asks_for(site: Path) -> None:
     for name, (size, known) in files.items():
         assert size == (site / name).stat().st_size
         assert known == digest(site / name)
+
+
+def test_a_page_loads_one_stylesheet_with_what_its_parts_say(site: Path) -> None:
+    finish(site)
+    for page, address in {
+        "index.html": "assets/styles.css",
+        "404.html": "/below/assets/styles.css",
+        "embed/raft.html": "../assets/embed-styles.css",
+    }.items():
+        assert re.findall(r'href="([^"]+)"', (site / page).read_text("utf-8")) == [address]
+    of_widget = "e { f: url('fonts/g.woff2'); }\nh { marker-end: url(#arrow); }\n"
+    assert (site / "assets" / EMBEDS).read_text("utf-8") == f'@charset "UTF-8";\n{of_widget}'
+    assert (site / "assets" / PAGES).read_text("utf-8") == (
+        """@charset "UTF-8";\na{b:url("data:x,<svg y='(z)'/>")}c{d:url(images/e.png)}\n"""
+        + of_widget
+    )
+
+
+def test_pages_that_load_other_styles_than_the_rest_are_refused(site: Path) -> None:
+    page = site / "404.html"
+    page.write_text(page.read_text("utf-8").replace("scenes.css", "panel-code.css"), "utf-8")
+    with pytest.raises(ValueError, match=r"index\.html loads .*scenes\.css.*panel-code\.css"):
+        finish(site)
 
 
 def test_the_worker_belongs_to_the_list(site: Path) -> None:

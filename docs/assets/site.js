@@ -115,6 +115,32 @@
   window.Worker.prototype = Native.prototype;
 })();
 
+// Fetches what search needs when somebody is about to search.
+//
+// Material asks for the index of all pages as soon as a page is there: a third of a megabyte, which
+// most readers never use, ahead of the figures. The request waits until the field has the focus (a
+// click, a key, the glass on a phone all lead there), or an address brings words to look for.
+(() => {
+  if (location.protocol === "file:") return;
+  const asked = new URLSearchParams(location.search);
+  if (asked.has("q") || asked.has("h")) return;
+  const interest = new Promise((resolve) => {
+    document.addEventListener("focusin", ({ target }) => {
+      if (target.matches?.(".md-search__input")) resolve();
+    });
+  });
+  const { open, send } = XMLHttpRequest.prototype;
+  const late = new WeakSet();
+  XMLHttpRequest.prototype.open = function (method, url, ...rest) {
+    if (/\/search\/search_index\.json$/.test(url)) late.add(this);
+    return open.call(this, method, url, ...rest);
+  };
+  XMLHttpRequest.prototype.send = function (...body) {
+    if (!late.has(this)) return send.apply(this, body);
+    interest.then(() => send.apply(this, body));
+  };
+})();
+
 // Names what Material leaves unnamed for assistive technology: the search dialog, the bar of
 // buttons that it adds to each block of code, and tables wider than their column, which a
 // keyboard must be able to scroll. Material builds these anew on every instant navigation.

@@ -1,6 +1,7 @@
 """What is done to a site once it is built: `python -m pysims.offline`, and `… .archive` for disk.
 
-Two things that no page can know while it is written:
+The stylesheets of a page become one (`styles.py`). And two things that no page can know while it is
+written:
 
 - each page is told what it was built with (a `<meta name="sim-build">`: the runtime's build, and
   the digests of the scripts that come later), so that `sim.js` refuses altered ones, and notices
@@ -22,6 +23,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from .styles import EMBEDS, PAGES, join_styles
+
 HERE = Path(__file__).resolve().parent
 LIST = "offline.json"
 WORKER = "sw.js"
@@ -35,17 +38,20 @@ FITTING = ("sim.js", "sim.css", "scenes.css")
 LEFT_OUT = re.compile(
     r"\.b64\.js$|\.map$|\.gz$|^assets/(cards|javascripts/lunr)/"
     r"|^assets/runtime/(stamp|manifest)\.|^embed/.*\.json$|^search/.*\.js$|^robots\.txt$|^\.|LICENSE"
+    # The parts of the joined stylesheets.
+    rf"|^assets/stylesheets/|^assets/(?!panel-|{re.escape(PAGES)}$|{re.escape(EMBEDS)}$)[^/]*\.css$"
 )
 PACKED = (".bin", ".png", ".woff2")
 
 
 def finish(site: Path) -> dict[str, Any]:
-    """Tell every page what it was built with, and write the list of files and the service worker.
+    """Join styles, tell pages what they were built with, write the list and the service worker.
 
     Returns the list. `ValueError` if there is no site in the folder.
     """
     if not (site / "index.html").is_file():
         raise ValueError(f"{site} holds no built site: `make site` builds one")
+    join_styles(site)
     tell_pages(site)
     listed = listing(site)
     text = json.dumps(listed, separators=(",", ":"))

@@ -28,7 +28,7 @@ from tests.drivers.places import (
     visited,
 )
 from tests.drivers.server import StaticServer
-from tests.drivers.tabs import Tab, tab
+from tests.drivers.tabs import Tab, tab, tab_of
 
 PAGES = [(place, page) for place in PLACES for page in pages_of(place)]
 every_page = pytest.mark.parametrize(
@@ -62,8 +62,14 @@ def lives(opened: Tab, server: StaticServer, place: str, page: str) -> None:
 @pytest.fixture(scope="module")
 def opened(request: pytest.FixtureRequest, published: StaticServer) -> Iterator[Tab]:
     """The browser of a file, which names it in `BROWSER`, for all of its tests."""
-    with tab_or_skip(request.module.BROWSER, published.port) as found:
-        yield found
+    name = request.module.BROWSER
+    if name == "Chromium":
+        # The one of all other tests, which is open already when this file is not the first.
+        with tab_of(request.getfixturevalue("browser")) as found:
+            yield found
+    else:
+        with tab_or_skip(name, published.port) as found:
+            yield found
 
 
 @every_page

@@ -177,7 +177,8 @@ def test_nothing_needs_dragging(page: Page, address: str, pattern: Pattern) -> N
     page.keyboard.press("Home")
     expect(widget.locator(".sim-clock")).to_contain_text("event 0 of")
     widget.get_by_label("Step forward").click()
-    expect(widget.locator(".sim-clock")).to_contain_text("event 1 of")
+    # A step passes over events that change nothing.
+    expect(widget.locator(".sim-clock")).not_to_contain_text("event 0 of")
 
 
 def test_the_editor_is_no_trap(page: Page, address: str) -> None:

@@ -112,7 +112,7 @@ def test_nothing_is_registered_before_the_reader_shows_interest(stage: Stage) ->
     assert stage.page.evaluate(count) == 0
     assert not [name for name in stage.server.requested if name in ("sw.js", "offline.json")]
     stage.page.mouse.wheel(0, 200)
-    kept(stage.page, "sources.html", "theme.css", ".woff2")
+    kept(stage.page, "sources.html", "/styles.css", ".woff2")
     assert stage.page.evaluate(count) == 1
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
-from playwright.sync_api import ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from selenium import webdriver
 
 from tests.browsers import chromium_flags, chromium_path
@@ -147,14 +147,22 @@ class WebKitTab:
 
 
 @contextmanager
+def tab_of(browser: Browser) -> Iterator[Tab]:
+    """A new tab of a Chromium that Playwright runs already: a process can hold it only once."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield ChromiumTab(page, f"Chromium {browser.version}")
+    page.close()
+
+
+@contextmanager
 def chromium_tab(_: int) -> Iterator[Tab]:
     """A new Chromium."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=chromium_path(), args=[*chromium_flags(), HOSTS]
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        yield ChromiumTab(page, f"Chromium {browser.version}")
+        with tab_of(browser) as opened:
+            yield opened
         browser.close()
 
 
