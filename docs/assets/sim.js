@@ -28,7 +28,8 @@
   // PyScript cannot even be loaded where there are no workers.
   const NO_WORKER = "This browser cannot run the simulation: it does not allow web workers.";
   const BEING_FILLED = "input:not(.sim-scrubber), select, .sim-scrubber:active";
-  const KEPT = "form[data-dirty] :is(input, select)";
+  const FORM = ".sim-form";
+  const KEPT = ".sim-form[data-dirty] :is(input, select)";
   // What a panel shows is its own: no frame changes it.
   const OWN = ".sim-own";
   const SHARED = ".sim-shared";
@@ -352,6 +353,12 @@
 
   // --- The element --------------------------------------------------------------------------------
 
+  /* The fields of a form by name, as a browser would send them. */
+  function filledIn(form) {
+    const fields = [...form.querySelectorAll("[name]")].filter((e) => e.type !== "checkbox" || e.checked);
+    return Object.fromEntries(fields.map((e) => [e.name, e.value]));
+  }
+
   class SimWidget extends HTMLElement {
     #queue = [];
     #busy = false;
@@ -378,7 +385,7 @@
       widgets.add(this);
       near.observe(this);
       seen.observe(this);
-      for (const kind of ["click", "change", "input", "submit", "keydown", "pointerdown", "focusin"]) {
+      for (const kind of ["click", "change", "input", "keydown", "pointerdown", "focusin"]) {
         this.addEventListener(kind, this);
       }
       // It does not bubble.
@@ -445,14 +452,13 @@
 
     #messageFor(event, target) {
       const { do: what, name, value, argument } = target.dataset;
-      const isForm = target.matches("form");
+      const isForm = target.matches(FORM);
       const isField = target.matches("input, select");
       if (isForm) {
-        if (event.type === "submit") event.preventDefault();
         const sent = event.type === "keydown" || event.target.closest("button");
         if (!sent) return this.#remember(event);
         delete target.dataset.dirty;
-        return { do: what, name, arguments: Object.fromEntries(new FormData(target)) };
+        return { do: what, name, arguments: filledIn(target) };
       }
       if (!isField) {
         if (event.type !== "click") return null;
@@ -464,16 +470,17 @@
       return { do: what, name, value: target.type === "checkbox" ? String(target.checked) : target.value };
     }
 
-    /* A sandboxed frame may submit no form, so a form is read by its button and by the Enter key. */
+    /* A form is read by its button and by the Enter key. It is no `<form>`, which a sandboxed frame may
+       not submit, and of which Chrome lays out every one in a page, to fill it in for the reader. */
     #isEnterInForm(event) {
-      if (event.key !== "Enter" || !event.target.matches("form[data-do] input")) return false;
+      if (event.key !== "Enter" || !event.target.matches(`${FORM} input`)) return false;
       event.preventDefault();
       return true;
     }
 
     /* A field of a form that was not sent yet must survive the frames that arrive meanwhile. */
     #remember(event) {
-      if (event.type === "input" || event.type === "change") event.target.form.dataset.dirty = "";
+      if (event.type === "input" || event.type === "change") event.target.closest(FORM).dataset.dirty = "";
       return null;
     }
 
@@ -636,8 +643,8 @@
     }
 
     send(message) {
-      if (message.do === "reset" || message.do === "scenario") this.#forget("form");
-      if (message.do === "act") this.#forget("form:has(select)");
+      if (message.do === "reset" || message.do === "scenario") this.#forget(FORM);
+      if (message.do === "act") this.#forget(`${FORM}:has(select)`);
       const last = this.#queue.at(-1);
       const sliding = message.do === "seek" || message.do === "param";
       // While a slider moves, only its newest position matters.

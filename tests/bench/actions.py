@@ -47,7 +47,7 @@ MEASURE = """async (rounds) => {
   };
   const controls = [...widget.querySelectorAll(".sim-live [data-do], .sim-scene [data-do]")]
     .filter((e) => !e.closest("[aria-disabled=true]") && !e.disabled)
-    .map((e) => (e.matches("form") ? e.querySelector("button") : e))
+    .map((e) => (e.matches(".sim-form") ? e.querySelector("button") : e))
     .filter((e) => e && e.id && e.getAttribute("aria-disabled") !== "true")
     .filter((e) => !["scenario", "reset", "toggle", "kind"].includes(e.dataset.do))
     .map((e) => e.id);

@@ -57,9 +57,9 @@ SELECTORS = {
     "step and back": ["[data-do=back]", "[data-do=step]"],
     "remove and add a server": [
         "[data-name=RemoveServer]",
-        "form[data-name=AddServer] button",
+        ".sim-form[data-name=AddServer] button",
     ],
-    "look a key up": ["form[data-name=Lookup] button"],
+    "look a key up": [".sim-form[data-name=Lookup] button"],
     "reset": ["[data-do=reset]"],
 }
 

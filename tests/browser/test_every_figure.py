@@ -40,7 +40,7 @@ def test_every_action_answers(page: Page, address: str, pattern: Pattern) -> Non
     for action in pattern.actions:
         name = action.event.__name__
         button = widget.locator(
-            f'button[data-do=act][data-name="{name}"], form[data-name="{name}"] button'
+            f'button[data-do=act][data-name="{name}"], .sim-form[data-name="{name}"] button'
         ).first
         if not button.count() or button.get_attribute("aria-disabled"):
             # It waits for something: a server to restart, a cut to heal.

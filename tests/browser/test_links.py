@@ -189,7 +189,7 @@ def travels(widget: Any) -> None:
     keyboard.press("Home")
     keyboard.press("n")
     expect(clock).not_to_contain_text("event 0 of")
-    acts = widget.locator("button[data-do=act]:not([aria-disabled]), form[data-do=act] button")
+    acts = widget.locator("button[data-do=act]:not([aria-disabled]), .sim-form[data-do=act] button")
     acts.first.click()
     undo = widget.get_by_role("button", name="Undo")
     expect(undo).to_be_visible()

@@ -67,7 +67,7 @@ def whole_life(page: Page | Frame, widget: Any) -> None:
     """Start, step, play, act, lines, editor, a changed model, seeds, and a link to it all."""
     assert ask(widget, {"do": "digest"})["digest"] == pysims.run(*STORY).digest
     widget.get_by_label("Step back").click()
-    buttons = ":is(button[data-do=act], form[data-do=act] button):not([aria-disabled=true])"
+    buttons = ":is(button[data-do=act], .sim-form[data-do=act] button):not([aria-disabled=true])"
     widget.locator(buttons).first.click()
     expect(widget.locator(".sim-watch")).to_contain_text("You have changed this run")
     widget.get_by_role("button", name="Reset").click()

@@ -31,7 +31,7 @@
     const playing = () => control("toggle").textContent.includes("Pause");
     const digest = async () => (await widget.ask({ do: "digest" })).digest;
     const action = () =>
-      [...widget.querySelectorAll("button[data-do=act], form[data-do=act] button")].find(enabled);
+      [...widget.querySelectorAll("button[data-do=act], .sim-form[data-do=act] button")].find(enabled);
 
     const place = () => widget.querySelector(".sim-scrubber").getAttribute("value") + clock();
 
