@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from tests.bench.__main__ import PAGE, put
 from tests.browsers import chromium_flags, chromium_path
 from tests.drivers.server import serving
 
@@ -136,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("pages", nargs="*", help="addresses below the site's root; all by default")
     parser.add_argument("--rounds", type=int, default=3, help="runs for the median of performance")
     parser.add_argument("--lighthouse", type=Path, default=LIGHTHOUSE, help="its cli/index.js")
-    parser.add_argument("--output", type=Path, help="a file for the table")
+    parser.add_argument("--write", action="store_true", help="the table into docs/measurements.md")
     given = parser.parse_args(arguments)
     found: dict[str, dict[str, int]] = {}
     with serving(SITE, prefix="/", compress=True) as server:
@@ -144,8 +145,9 @@ def main(arguments: Sequence[str]) -> int:
             found[page], said = measured(server.url(page), given.rounds, given.lighthouse)
             print(page, found[page], *said, sep="\n  ", flush=True)
     print(table(found))
-    if given.output:
-        given.output.write_text(table(found), "utf-8")
+    if given.write:
+        text = put(PAGE.read_text("utf-8"), "lighthouse", table(found).strip())
+        PAGE.write_text(text, "utf-8")
     print(*below(found), sep="\n")
     return 1 if below(found) else 0
 
