@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from traceback import format_exc
 from typing import Any
@@ -58,7 +58,6 @@ SESSIONS: dict[str, Session] = {}
 # Sessions whose picture is sent, and whose run ends at the moment on show for the time being.
 COMING: dict[str, Session] = {}
 DRAWN: dict[str, Drawing] = {}
-LOADED: set[str] = set()
 # In a worker that runs a reader's own source: the pattern's id, and both versions of it.
 EDITS: dict[str, Edit] = {}
 
@@ -137,20 +136,18 @@ def open_session(message: dict[str, Any]) -> Session:
     return session if link is None else follow_at_first(session, str(link))
 
 
-def open_for_good(message: dict[str, Any]) -> Session:
-    """Open a session; a pattern that is imported for it leaves the garbage collector's sight.
+@contextmanager
+def out_of_sight() -> Iterator[None]:
+    """What is made meanwhile (runs, imported modules) leaves the garbage collector's sight.
 
-    What was imported lives as long as the worker. Searches for garbage while it is imported find
-    none, and one among all that is there would take longer than drawing a frame.
+    It is full of values and has no cycles: counting references frees it, and searches for garbage
+    find none. After a long run they took many times as long as drawing a frame.
     """
     gc.disable()
     try:
-        session = open_session(message)
-        if session.pattern.id not in LOADED:
-            LOADED.add(session.pattern.id)
-            gc.freeze()
-        return session
+        yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
@@ -217,7 +214,8 @@ def close(message: dict[str, Any]) -> dict[str, Any]:
 
 def open_widget(message: dict[str, Any]) -> dict[str, Any]:
     """Begin a widget's session."""
-    session = open_for_good(message)
+    with out_of_sight():
+        session = open_session(message)
     COMING.pop(str(message["id"]), None)
     SESSIONS[str(message["id"])] = session
     return answer(session)
@@ -243,7 +241,8 @@ def handle(message: dict[str, Any]) -> dict[str, Any]:
         if do in NOW and shows == DRAWN.get(widget, NOTHING).number:
             return picture_first(widget, message)
         session = settled(widget)
-        changed = session if do in QUESTIONS else command(session, message)
+        with out_of_sight():
+            changed = session if do in QUESTIONS else command(session, message)
     except (ValueError, RunLimit) as problem:
         return refusal(widget, problem, shows)
     if do in QUESTIONS:
@@ -262,7 +261,8 @@ def picture_first(widget: str, message: dict[str, Any]) -> dict[str, Any]:
     if message["do"] == "act":
         # Acting keeps the way that the run would have taken.
         session = settled(widget)
-    changed = command_now(session, message)
+    with out_of_sight():
+        changed = command_now(session, message)
     reply = picture(changed, message["shows"], parts_now(changed), more=True)
     COMING[widget] = changed
     return reply
@@ -271,7 +271,8 @@ def picture_first(widget: str, message: dict[str, Any]) -> dict[str, Any]:
 def settled(widget: str) -> Session:
     """A widget's session with its whole run; it stays as it was if that cannot be computed."""
     if widget in COMING:
-        SESSIONS[widget] = carried_on(COMING.pop(widget))
+        with out_of_sight():
+            SESSIONS[widget] = carried_on(COMING.pop(widget))
     return SESSIONS[widget]
 
 
