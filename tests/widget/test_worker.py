@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_mistake_in_a_pattern_is_reported_with_its_traceback(
     assert ask(do="show", id="w")["saved"] == first["saved"]
 
 
-def in_place(html: str, parts: dict[str, str], new: dict[str, str]) -> str:
+def in_place(html: str, parts: Mapping[str, str], new: Mapping[str, str]) -> str:
     """A frame with new parts where the old ones stand."""
     names = {place: name for name, place in PLACES.items()}
     for place, part in new.items():
