@@ -375,6 +375,8 @@
     #link = null;
     #panels = new Map();
     #shown = null;
+    // The number of the drawing that stands in the page: the worker sends what differs from it.
+    #drawing = null;
     #spokenAt = -Infinity;
     #speaking = 0;
     // The run as it was when the reader changed the code; while he has not, there is none.
@@ -647,8 +649,9 @@
       if (message.do === "act") this.#forget(`${FORM}:has(select)`);
       const last = this.#queue.at(-1);
       const sliding = message.do === "seek" || message.do === "param";
-      // While a slider moves, only its newest position matters.
-      if (sliding && last?.do === message.do && last.name === message.name) this.#queue.pop();
+      // While a slider moves, only its newest position matters. One that was asked is on its way.
+      const waits = this.#queue.length > (this.#asked ? 1 : 0);
+      if (sliding && waits && last.do === message.do && last.name === message.name) this.#queue.pop();
       this.#queue.push(message);
       this.#interested = true;
       this.#work();
@@ -666,7 +669,7 @@
           this.#opened = true;
         }
         while (this.#queue.length && this.isConnected && this.desk === desk) {
-          const message = { id: this.id, ...this.#queue[0] };
+          const message = { id: this.id, shows: this.#drawing, ...this.#queue[0] };
           this.#asked = true;
           const answer = await desk.ask(message);
           if (this.desk !== desk) break;
@@ -674,6 +677,7 @@
           this.#asked = false;
           if (answer.error && this.#original) this.#panels.get("code").mistake(answer);
           else this.#apply(answer);
+          if (answer.more && !this.#queue.length) this.#queue.push({ do: "show" });
         }
       } catch (problem) {
         if (this.desk === desk) this.#fail(problem);
@@ -701,17 +705,20 @@
 
     #apply(answer, first = false) {
       if (answer.error) throw Object.assign(new Error(answer.error), { python: answer.traceback });
-      if (!answer.html) return;
+      if (!answer.drawing) return;
+      this.#drawing = answer.drawing;
       this.#saved = answer.saved;
       this.#wait = answer.wait_ms;
       this.#notice(null);
-      this.#patch(answer.html, answer.refused);
+      this.#patch(answer);
       if (first) {
         this.dataset.ready = "";
         this.#tell("ready");
       }
       this.#tell("frame");
       if (!first) this.#speak();
+      // The rest of the run is still being computed.
+      if (answer.more) return;
       const before = this.#shown && JSON.stringify(this.#shown.moment);
       this.#shown = answer;
       if (before && before !== JSON.stringify(answer.moment)) this.#tell("event", answer.moment);
@@ -720,14 +727,25 @@
       }
     }
 
-    /* After a refusal a field shows again what is in force, also the one that has the focus. */
-    #patch(html, refused = false) {
+    /* Brings a new picture in: all of the figure, or the parts that differ, by where they are. */
+    #patch({ html, parts = {}, refused = false }) {
       const within = this.contains(document.activeElement);
-      globalThis.Idiomorph.morph(this.figure, html, {
+      // What is being typed stays; a button that has the focus still gets its new label. The scrubber
+      // shows where the run is, so it is left alone only while it is held. After a refusal a field
+      // shows again what is in force, also the one that has the focus.
+      const held = !refused && document.activeElement?.matches(BEING_FILLED) ? document.activeElement : null;
+      if (html) this.#morph(this.figure, html, held);
+      for (const [place, part] of Object.entries(parts)) this.#morph(this.figure.querySelector(place), part, held);
+      this.#inForce(held);
+      if (within && !this.contains(document.activeElement)) {
+        this.querySelector(".sim-scene").focus({ preventScroll: true });
+      }
+    }
+
+    #morph(element, html, held) {
+      globalThis.Idiomorph.morph(element, html, {
         morphStyle: "outerHTML",
-        // What is being typed stays; a button that has the focus still gets its new label.
-        // The scrubber shows where the run is, so it is left alone only while it is held.
-        ignoreActiveValue: !refused && Boolean(document.activeElement?.matches(BEING_FILLED)),
+        ignoreActiveValue: Boolean(held),
         callbacks: {
           // What the reader unfolded stays unfolded, and what he began to fill in stays marked.
           beforeAttributeUpdated: (name, node) =>
@@ -738,11 +756,18 @@
             !(node.nodeType === 1 && (node.matches(KEPT) || node.matches(OWN) || (node.matches(PICTURE) && node.isEqualNode(next)))),
         },
       });
-      if (within && !this.contains(document.activeElement)) {
-        this.querySelector(".sim-scene").focus({ preventScroll: true });
+    }
+
+    /* Fields show what is in force, also in parts that are as they were: the reader may have entered
+       what was not accepted, or means the same. */
+    #inForce(held) {
+      for (const field of this.figure.querySelectorAll("input, option")) {
+        const owner = field.closest("select") ?? field;
+        if (owner === held || owner.matches(`${KEPT}, ${OWN} *, .sim-scrubber:active`)) continue;
+        if (field.matches("option")) field.selected = field.defaultSelected;
+        else if (field.type === "checkbox") field.checked = field.defaultChecked;
+        else if (field.value !== field.defaultValue) field.value = field.defaultValue;
       }
-      const scrubber = this.querySelector(".sim-scrubber");
-      if (scrubber && !scrubber.matches(":active")) scrubber.value = scrubber.getAttribute("value");
     }
 
     /* The newest sentence goes into the live region when the last one has had its time. */

@@ -18,17 +18,20 @@ def begin(pattern: Pattern, params: Any, seed: int) -> Sim[Any]:
     return start(pattern.update, partial(pattern.init, checked(params)), seed)
 
 
-def run_script(first: Sim[Any], script: Script, until_ms: int, limit: int = LIMIT) -> History[Any]:
+def run_script(
+    first: Sim[Any], script: Script, until_ms: int, limit: int = LIMIT, taken: int = 0
+) -> History[Any]:
     """Every instant from `first` on while the events of `script` come in at their times.
 
-    What happens by itself at a moment comes before what the script does at that moment.
+    What happens by itself at a moment comes before what the script does at that moment. Of `limit`
+    events, `taken` came before `first`.
     """
     if until_ms < 0:
         raise ValueError(f"until_ms must be 0 or more, got {until_ms!r}")
     history = History(first, [])
 
     def go_on(sim: Sim[Any], to_ms: int) -> History[Any]:
-        return history.extended(run_until(sim, to_ms, limit, len(history) - 1))
+        return history.extended(run_until(sim, to_ms, limit, taken + len(history) - 1))
 
     for time_ms, event in script:
         if time_ms > until_ms:

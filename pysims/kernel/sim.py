@@ -175,6 +175,10 @@ class History(Sequence[Sim[State]]):
         """When item `index` came about."""
         return self._steps[index - 1][0][0] if index else self._first.now_ms
 
+    def state(self, index: int) -> State:
+        """The state of item `index`, without the work of building its queue."""
+        return self._steps[index - 1][1] if index else self._first.state
+
     def change(self, index: int) -> tuple[State, Any, State]:
         """The state before item `index` (1 or more), the event behind it, and the state after."""
         before = self._steps[index - 2][1] if index > 1 else self._first.state

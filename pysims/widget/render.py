@@ -7,7 +7,7 @@ frame that is baked into the page must be the frame that the browser draws, byte
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -24,6 +24,7 @@ from .session import SPEEDS, Session, goes_on, kinds, looked_for, spoken, touche
 # thirty figures that a phone must load.
 TRACE_AROUND = 16
 BUTTONS_MAX = 8
+WIDGET = ("widget", "parts", "press", "front", "settings", "field", "line", "seeds", "spread")
 # The patch that brings a frame into the page pairs nodes in order. Line breaks between elements
 # would be nodes too, and an inserted element would pull all that follow out of their place, which
 # ends their transitions.
@@ -92,7 +93,7 @@ def scene_template(pattern_id: str) -> Template:
 
 def compile_all() -> None:
     """Load and compile all that is not compiled yet, so that nothing is read from a file later."""
-    for part in ("widget", "front", "settings", "field", "line", "seeds", "spread"):
+    for part in WIDGET:
         environment().get_template(f"widget/{part}.html.jinja")
     environment().get_template("widget/parts.svg.jinja")
     for pattern_id in pattern_ids():
@@ -243,47 +244,104 @@ def parameters(
     beside = [controls[name] for name in front]
 
     def drawn(template: str, shown: list[dict[str, Any]]) -> Markup:
-        html = environment().get_template(template).render(id=widget_id, controls=shown, seed=seed)
-        return Markup(html)  # noqa: S704  # a template with autoescape made it
+        return joined(
+            environment().get_template(template).render(id=widget_id, controls=shown, seed=seed)
+        )
 
     return drawn("widget/front.html.jinja", beside), drawn("widget/settings.html.jinja", inside)
 
 
-def frame(session: Session) -> str:
-    """The HTML of a session: everything inside its `<sim-widget>`."""
-    pattern, state, now_ms = session.pattern, session.sim.state, session.now_ms
+# The parts of a widget and where the page finds each of them, in two groups: what the run up to the
+# moment on show decides, and what also tells of the time after it.
+NOW = {
+    "head": ".sim-head",
+    "watch": ".sim-watch",
+    "scene": ".sim-scene",
+    "says": ".sim-says",
+    "message": ".sim-message",
+    "front": ".sim-front",
+    "actions": ".sim-actions",
+    "readouts": ".sim-readouts",
+    "lights": ".sim-lights",
+    "settings": "[id$=-settings]",
+}
+LATER = {"transport": ".sim-transport", "trace": "[id$=-trace]"}
+PLACES = {**NOW, **LATER}
+
+
+def joined(html: str) -> Markup:
+    """What a template with autoescape made, without line breaks between its elements."""
+    return Markup(LINE_BREAK.sub("><", html.strip()))  # noqa: S704
+
+
+def blocks(names: Collection[str], words: Mapping[str, Any]) -> dict[str, Markup]:
+    """Some blocks of the template of parts, by name."""
+    template = environment().get_template("widget/parts.html.jinja")
+    context = template.new_context(dict(words))
+    return {name: joined("".join(template.blocks[name](context))) for name in names}
+
+
+def lights_of(session: Session) -> list[dict[str, str]]:
+    """What the template needs to draw the lights."""
+    state = session.state
+    return [
+        {"name": light.name, "why": light.why, "shows": shown(light, state)}
+        for light in session.pattern.invariants
+    ]
+
+
+def parts_now(session: Session) -> dict[str, Markup]:
+    """The parts that do not depend on what comes after the moment on show."""
+    pattern, state, now_ms, name = session.pattern, session.state, session.now_ms, session.id
     scene = pattern.view(state, now_ms)
-    name = session.id
     picture = scene_template(pattern.id).render(scene=scene, id=name, now_ms=now_ms)
     front, settings = parameters(name, session.scenario.front, session.params, session.seed)
-    text = (
-        environment()
-        .get_template("widget/widget.html.jinja")
-        .render(
-            id=name,
-            pattern=pattern,
-            scenario=session.scenario,
-            session=session,
-            touched=touched(session),
-            picture=Markup(picture),  # noqa: S704  # a template with autoescape made it
-            readouts=scene["readouts"],
-            alternative=pattern.alternative(state, now_ms),
-            says=sentence(session, session.at),
-            front=front,
-            settings=settings,
-            actions=[
-                action_of(action, state, session.filled.get(action.event.__name__, {}))
-                for action in pattern.actions
-            ],
-            goes_on=goes_on(session),
-            lights=[
-                {"name": light.name, "why": light.why, "shows": shown(light, state)}
-                for light in pattern.invariants
-            ],
-            trace=trace(session),
-            kinds=[(kind, spoken(kind)) for kind in kinds(session.history)],
-            kind=looked_for(session),
-            speeds=SPEEDS,
-        )
-    )
-    return LINE_BREAK.sub("><", text.strip())
+    words = {
+        "id": name,
+        "pattern": pattern,
+        "scenario": session.scenario,
+        "session": session,
+        "touched": touched(session),
+        "picture": Markup(picture),  # noqa: S704  # a template with autoescape made it
+        "readouts": scene["readouts"],
+        "says": sentence(session, session.at),
+        "actions": [
+            action_of(action, state, session.filled.get(action.event.__name__, {}))
+            for action in pattern.actions
+        ],
+        "lights": lights_of(session),
+    }
+    kept = {"front": front, "settings": settings}
+    return {**blocks([part for part in NOW if part not in kept], words), **kept}
+
+
+def parts_later(session: Session) -> dict[str, Markup]:
+    """The parts that also tell what comes after the moment on show, and how much of it."""
+    words = {
+        "id": session.id,
+        "session": session,
+        "alternative": session.pattern.alternative(session.state, session.now_ms),
+        "goes_on": goes_on(session),
+        "lights": lights_of(session),
+        "trace": trace(session),
+        "kinds": [(kind, spoken(kind)) for kind in kinds(session.history)],
+        "kind": looked_for(session),
+        "speeds": SPEEDS,
+    }
+    return blocks(LATER, words)
+
+
+def parts_of(session: Session) -> dict[str, Markup]:
+    """All parts of a widget that a frame may change, by name."""
+    return {**parts_now(session), **parts_later(session)}
+
+
+def whole(widget_id: str, parts: Mapping[str, Markup]) -> str:
+    """The HTML of a widget out of its parts: everything inside its `<sim-widget>`."""
+    template = environment().get_template("widget/widget.html.jinja")
+    return str(joined(template.render(id=widget_id, parts=parts)))
+
+
+def frame(session: Session) -> str:
+    """The HTML of a session."""
+    return whole(session.id, parts_of(session))

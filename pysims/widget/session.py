@@ -95,6 +95,11 @@ class Session:
         """The instant on show."""
         return self.history[self.at]
 
+    @property
+    def state(self) -> Any:
+        """The state on show, without the queue, which nothing that is drawn needs."""
+        return self.history.state(self.at)
+
 
 def opened(
     widget_id: str,
@@ -291,8 +296,8 @@ def wait_ms(session: Session) -> int | None:
 # --- Changing the run -----------------------------------------------------------------------------
 
 
-def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
-    """The reader does something now; what was to come after this moment is run anew."""
+def act_now(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
+    """The reader does something now; what is to come after it is left to `carried_on`."""
     event: Any = build(session.pattern.action(action).event, arguments, for_reader=True)
     if len(session.script) >= EVENTS_MAX:
         raise ValueError(f"a run takes at most {EVENTS_MAX} actions, reset it to act again")
@@ -301,17 +306,35 @@ def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
     past = session.history.upto(session.history.index_at(now_ms))
     history = past.extended(run_until(dispatch(past[-1], event, now_ms), now_ms, LIMIT))
     until_ms = max(session.until_ms, now_ms + session.scenario.until_ms // 2)
-    history = history.extended(run_until(history[-1], until_ms, LIMIT))
+    pending = history[-1].queue
     return replace(
         session,
         script=(*done, (now_ms, event)),
         until_ms=until_ms,
         history=history,
-        at=history.index_at(now_ms),
-        playing=session.playing and len(history) - 1 > history.index_at(now_ms),
+        at=len(history) - 1,
+        playing=session.playing and bool(pending) and pending[0][0] <= until_ms,
         filled={**session.filled, action: dict(arguments)},
         ways=came_from(session) if has_future(session) else session.ways,
     )
+
+
+def act(session: Session, action: str, arguments: Mapping[str, Any]) -> Session:
+    """The reader does something now; what was to come after this moment is run anew."""
+    return carried_on(act_now(session, action, arguments))
+
+
+def carried_on(session: Session) -> Session:
+    """A session whose run ends at the moment on show, with the rest of its run."""
+    later = tuple(timed for timed in session.script if timed[0] > halt_ms(session))
+    past = session.history
+    more = fitting(past[-1], later, session.until_ms, len(past) - 1)
+    return replace(session, history=past.extended(more))
+
+
+def halt_ms(session: Session) -> int:
+    """Up to when a run is computed before its picture is drawn."""
+    return min(session.now_ms, session.until_ms)
 
 
 def has_future(session: Session) -> bool:
@@ -344,24 +367,29 @@ def go_back(session: Session) -> Session:
     return replace(ready, now_ms=way.now_ms)
 
 
+def rerun_now(session: Session, params: Any, seed: int) -> Session:
+    """The same script with other parameters or another seed, up to the moment on show."""
+    first, halt = begin(session.pattern, params, seed), halt_ms(session)
+    done = tuple(timed for timed in session.script if timed[0] <= halt)
+    history = fitting(first, done, halt, 0)
+    return replace(session, params=params, seed=seed, history=history, at=len(history) - 1)
+
+
 def rerun(session: Session, params: Any, seed: int) -> Session:
     """The same script with other parameters or another seed, at the same moment."""
-    first = begin(session.pattern, params, seed)
+    return carried_on(rerun_now(session, params, seed))
+
+
+def fitting(first: Any, script: Script, until_ms: int, taken: int) -> History[Any]:
+    """The run of a script, whose events may be none in a setting that they were not written for."""
     try:
-        history = run_script(first, session.script, session.until_ms, LIMIT)
+        return run_script(first, script, until_ms, LIMIT, taken)
     except ValueError as problem:
         raise ValueError(f"this run's own events do not fit that setting: {problem}") from problem
-    return replace(
-        session,
-        params=params,
-        seed=seed,
-        history=history,
-        at=history.index_at(session.now_ms),
-    )
 
 
-def set_param(session: Session, name: str, value: Any, position: Any = None) -> Session:
-    """A parameter by its value (a text), or by the position of its slider."""
+def param_now(session: Session, name: str, value: Any, position: Any = None) -> Session:
+    """A parameter by its value (a text), or by the position of its slider, up to this moment."""
     known = knobs_of(session.params)
     if name not in known:
         raise ValueError(f"there is no parameter {name[:40]!r}, there are: {', '.join(known)}")
@@ -370,15 +398,21 @@ def set_param(session: Session, name: str, value: Any, position: Any = None) -> 
         changed: dict[str, Any] = {name: kind.at(int(position))}
     else:
         changed = {name: kind.parse(f"“{kind.label}”", str(value))}
-    return rerun(session, replace(session.params, **changed), session.seed)
+    return rerun_now(session, replace(session.params, **changed), session.seed)
 
 
-def set_seed(session: Session, value: str) -> Session:
+def set_param(session: Session, name: str, value: Any) -> Session:
+    """The whole run with another value (a text) of a parameter."""
+    return carried_on(param_now(session, name, value))
+
+
+def seed_now(session: Session, value: str) -> Session:
+    """Another seed, up to this moment."""
     try:
         seed = int(value)
     except ValueError:
         raise ValueError(f"seed must be an integer, got {value[:20]!r}") from None
-    return rerun(session, session.params, seed)
+    return rerun_now(session, session.params, seed)
 
 
 def search(session: Session) -> Session:
@@ -544,7 +578,6 @@ PLAIN: Mapping[str, Callable[[Session], Session]] = {
     "show": lambda session: session,
 }
 WITH_VALUE: Mapping[str, Callable[[Session, str], Session]] = {
-    "seed": set_seed,
     "speed": set_speed,
     "scenario": set_scenario,
     "follow": follow,
@@ -552,6 +585,19 @@ WITH_VALUE: Mapping[str, Callable[[Session, str], Session]] = {
     "seek": lambda session, value: seek(session, int(value)),
     "tick": lambda session, value: tick(session, float(value)),
 }
+
+
+NOW: Mapping[str, Callable[[Session, Mapping[str, Any]], Session]] = {
+    "act": lambda session, message: act_now(
+        session, str(message.get("name", "")), message.get("arguments") or {}
+    ),
+    "param": lambda session, message: param_now(
+        session, str(message.get("name", "")), message.get("value"), message.get("position")
+    ),
+    "seed": lambda session, message: seed_now(session, str(message.get("value", ""))),
+}
+"""Commands after which a run is computed anew. What they give ends at the moment on show, which is
+all that its picture needs; `carried_on` adds the rest, which may take many times as long."""
 
 
 def command(session: Session, message: Mapping[str, Any]) -> Session:
@@ -567,15 +613,17 @@ def command(session: Session, message: Mapping[str, Any]) -> Session:
         return PLAIN[do](session)
     if do in WITH_VALUE:
         return WITH_VALUE[do](session, str(message.get("value", "")))
-    if do == "param":
-        name, value = str(message.get("name", "")), message.get("value")
-        return set_param(session, name, value, message.get("position"))
-    if do == "act":
-        return act(session, str(message.get("name", "")), message.get("arguments") or {})
+    if do in NOW:
+        return carried_on(NOW[do](session, message))
     if do == "run":
         return open_run(session, message["run"], int(message["seed"]))
-    known = ", ".join([*PLAIN, *WITH_VALUE, "param", "act", "run"])
+    known = ", ".join([*PLAIN, *WITH_VALUE, *NOW, "run"])
     raise ValueError(f"there is no command {do[:40]!r}, there are: {known}")
+
+
+def command_now(session: Session, message: Mapping[str, Any]) -> Session:
+    """The session after one of the commands in `NOW`, up to the moment on show."""
+    return NOW[str(message["do"])](replace(session, message=""), message)
 
 
 def plain_script(script: Script) -> list[Any]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from traceback import format_exc
 from typing import Any
+
+from markupsafe import Markup
 
 from ..kernel import RunLimit, digest_of
 from ..patterns import load_pattern, pattern_ids
@@ -20,10 +23,13 @@ from ..patterns.shelf import SHELF, unpacked, unwrapped
 from . import seeds
 from .edited import Edit, SourceProblem, compared, edit, located
 from .ran import ran
-from .render import compile_all, frame, sentence
+from .render import PLACES, compile_all, parts_now, parts_of, sentence, whole
 from .session import (
+    NOW,
     Session,
+    carried_on,
     command,
+    command_now,
     follow_at_first,
     link_of,
     opened,
@@ -36,22 +42,64 @@ __all__ = ["dispatch"]
 
 compile_all()
 
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a page was sent last for a widget: its number, the scenario, and the parts by name."""
+
+    number: int
+    scenario: str
+    parts: Mapping[str, Markup]
+
+
+NOTHING = Drawing(0, "", {})
+
 SESSIONS: dict[str, Session] = {}
-LOADED: set[str] = set()
+# Sessions whose picture is sent, and whose run ends at the moment on show for the time being.
+COMING: dict[str, Session] = {}
+DRAWN: dict[str, Drawing] = {}
 # In a worker that runs a reader's own source: the pattern's id, and both versions of it.
 EDITS: dict[str, Edit] = {}
 
 
-def answer(session: Session, **more: Any) -> dict[str, Any]:
-    """What the page gets back: its new picture, when to ask again, and how to make it again."""
+def picture(
+    session: Session, shows: int | None, drawn: Mapping[str, Markup], **more: Any
+) -> dict[str, Any]:
+    """What the page gets back: its new picture, when to ask again, and how to make it again.
+
+    `shows` is the number of the drawing that the page has. If that is the last one, and of the same
+    scenario, only the parts that differ are sent, by where they are; else everything is.
+    """
+    last = DRAWN.get(session.id, NOTHING)
+    number, scenario = last.number + 1, session.scenario.id
+    if last.number == shows and last.scenario == scenario:
+        DRAWN[session.id] = Drawing(number, scenario, {**last.parts, **drawn})
+        new = {PLACES[part]: html for part, html in drawn.items() if html != last.parts[part]}
+        content: dict[str, Any] = {"parts": new}
+    else:
+        DRAWN[session.id] = Drawing(number, scenario, drawn)
+        content = {"html": whole(session.id, drawn)}
     return {
         "id": session.id,
-        "html": frame(session),
+        "drawing": number,
+        **content,
         "wait_ms": wait_ms(session),
         "saved": saved(session),
-        "moment": moment(session),
         **more,
     }
+
+
+def answer(session: Session, shows: int | None = None, **more: Any) -> dict[str, Any]:
+    """The answer that shows a session."""
+    return picture(session, shows, parts_of(session), moment=moment(session), **more)
+
+
+def refusal(widget: str, problem: Exception, shows: int | None) -> dict[str, Any]:
+    """The answer that shows a session as it was, and says why."""
+    with suppress(ValueError, RunLimit):
+        settled(widget)
+    refused = replace(SESSIONS[widget], playing=False, message=f"{problem}.")
+    return answer(refused, shows, refused=True)
 
 
 def moment(session: Session) -> dict[str, Any]:
@@ -88,20 +136,18 @@ def open_session(message: dict[str, Any]) -> Session:
     return session if link is None else follow_at_first(session, str(link))
 
 
-def open_for_good(message: dict[str, Any]) -> Session:
-    """Open a session; a pattern that is imported for it leaves the garbage collector's sight.
+@contextmanager
+def out_of_sight() -> Iterator[None]:
+    """What is made meanwhile (runs, imported modules) leaves the garbage collector's sight.
 
-    What was imported lives as long as the worker. Searches for garbage while it is imported find
-    none, and one among all that is there would take longer than drawing a frame.
+    It is full of values and has no cycles: counting references frees it, and searches for garbage
+    find none. After a long run they took many times as long as drawing a frame.
     """
     gc.disable()
     try:
-        session = open_session(message)
-        if session.pattern.id not in LOADED:
-            LOADED.add(session.pattern.id)
-            gc.freeze()
-        return session
+        yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
@@ -161,13 +207,16 @@ def shelve(message: dict[str, Any]) -> dict[str, Any]:
 
 def close(message: dict[str, Any]) -> dict[str, Any]:
     """Forget a widget's session."""
-    SESSIONS.pop(str(message["id"]), None)
+    for known in (SESSIONS, COMING, DRAWN):
+        known.pop(str(message["id"]), None)
     return {"id": message["id"]}
 
 
 def open_widget(message: dict[str, Any]) -> dict[str, Any]:
     """Begin a widget's session."""
-    session = open_for_good(message)
+    with out_of_sight():
+        session = open_session(message)
+    COMING.pop(str(message["id"]), None)
     SESSIONS[str(message["id"])] = session
     return answer(session)
 
@@ -183,22 +232,48 @@ WITHOUT_SESSION: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 def handle(message: dict[str, Any]) -> dict[str, Any]:
     """Carry out one message; a refusal is a sentence in the picture, and the run stays."""
-    widget, do = str(message.get("id", "")), str(message.get("do"))
+    widget, do, shows = str(message.get("id", "")), str(message.get("do")), message.get("shows")
     if do in WITHOUT_SESSION:
         return WITHOUT_SESSION[do](message)
     if widget not in SESSIONS:
         raise ValueError(f"there is no widget {widget[:40]!r} here")
-    session = SESSIONS[widget]
+    try:
+        if do in NOW and shows == DRAWN.get(widget, NOTHING).number:
+            return picture_first(widget, message)
+        session = settled(widget)
+        with out_of_sight():
+            changed = session if do in QUESTIONS else command(session, message)
+    except (ValueError, RunLimit) as problem:
+        return refusal(widget, problem, shows)
     if do in QUESTIONS:
         return {"id": widget, **QUESTIONS[do](session, message)}
-    try:
-        changed = command(session, message)
-    except (ValueError, RunLimit) as problem:
-        refusal = replace(session, playing=False, message=f"{problem}.")
-        return answer(refusal, refused=True)
-    reply = answer(changed)
+    reply = answer(changed, shows)
     SESSIONS[widget] = changed
     return reply
+
+
+def picture_first(widget: str, message: dict[str, Any]) -> dict[str, Any]:
+    """Carry out a message as far as its picture needs; the page then asks for the rest (`show`).
+
+    What comes after the moment on show can be thousands of events, and the picture shows none.
+    """
+    session = COMING.get(widget) or SESSIONS[widget]
+    if message["do"] == "act":
+        # Acting keeps the way that the run would have taken.
+        session = settled(widget)
+    with out_of_sight():
+        changed = command_now(session, message)
+    reply = picture(changed, message["shows"], parts_now(changed), more=True)
+    COMING[widget] = changed
+    return reply
+
+
+def settled(widget: str) -> Session:
+    """A widget's session with its whole run; it stays as it was if that cannot be computed."""
+    if widget in COMING:
+        with out_of_sight():
+            SESSIONS[widget] = carried_on(COMING.pop(widget))
+    return SESSIONS[widget]
 
 
 def dispatch(text: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 import pysims
+from pysims.kernel import RunLimit
 from pysims.widget import worker
 from pysims.widget.fence import widget_html
-from tests.catalog import STORIES, STORY_IDS
+from pysims.widget.render import LATER, PLACES
+from tests.catalog import PATTERNS, STORIES, STORY_IDS
 
 
 def ask(**message: Any) -> dict[str, Any]:
@@ -75,12 +78,80 @@ def test_a_mistake_in_a_pattern_is_reported_with_its_traceback(
     def broken(session: Any) -> str:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(worker, "frame", broken)
+    monkeypatch.setattr(worker, "parts_of", broken)
     answer = ask(do="back", id="w")
     assert answer["error"] == "ZeroDivisionError: division by zero"
     assert "broken" in answer["traceback"]
     monkeypatch.undo()
     assert ask(do="show", id="w")["saved"] == first["saved"]
+
+
+def in_place(html: str, parts: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """A frame with new parts where the old ones stand."""
+    names = {place: name for name, place in PLACES.items()}
+    for place, part in new.items():
+        assert html.count(parts[names[place]]) == 1, place
+        html = html.replace(parts[names[place]], part)
+    return html
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.id)
+@pytest.mark.parametrize("message", [{"do": "seed", "value": "7"}, {"do": "act"}], ids=str)
+def test_the_picture_comes_first_and_then_the_rest(pattern: Any, message: dict[str, Any]) -> None:
+    if message["do"] == "act":
+        message = {**message, "name": pattern.actions[0].event.__name__}
+    before = ask(do="open", id="w", pattern=pattern.id)
+    wanted = ask(id="w", **message)
+    before = ask(do="open", id="w", pattern=pattern.id)
+    parts = dict(worker.DRAWN["w"].parts)
+    first = ask(id="w", shows=before["drawing"], **message)
+    assert "html" not in first
+    if "refused" in wanted:
+        assert in_place(before["html"], parts, first["parts"]) == wanted["html"]
+        return
+    assert first["more"]
+    assert first["saved"] == wanted["saved"]
+    halfway = in_place(before["html"], parts, first["parts"])
+    parts = dict(worker.DRAWN["w"].parts)
+    rest = ask(do="show", id="w", shows=first["drawing"])
+    assert rest["parts"].keys() <= set(LATER.values())
+    assert in_place(halfway, parts, rest["parts"]) == wanted["html"]
+    assert (rest["saved"], rest["moment"]) == (wanted["saved"], wanted["moment"])
+
+
+def test_what_the_page_does_not_show_is_sent_whole() -> None:
+    first = ask(do="open", id="w", pattern="hash_ring", scenario="ring-kill")
+    again = ask(do="show", id="w", shows=first["drawing"])
+    assert again["parts"] == {}
+    assert ask(do="show", id="w", shows=first["drawing"])["html"] == first["html"]
+    now = ask(do="show", id="w")["drawing"]
+    assert "html" in ask(do="scenario", id="w", value="jump", shows=now)
+
+
+def test_a_question_meets_the_whole_run() -> None:
+    first = ask(do="open", id="w", pattern="raft")
+    act = {"do": "act", "name": "Crash", "arguments": {"server": "S1"}}
+    ask(id="w", shows=first["drawing"], **act)
+    early = ask(do="digest", id="w")
+    ask(do="open", id="w", pattern="raft")
+    ask(id="w", **act)
+    assert ask(do="digest", id="w") == early
+
+
+def test_a_rest_that_cannot_be_run_takes_the_picture_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ask(do="open", id="w", pattern="raft")
+    acted = ask(do="act", id="w", name="Crash", arguments={"server": "S1"}, shows=first["drawing"])
+
+    def endless(session: Any) -> Any:
+        raise RunLimit("the run stopped")
+
+    monkeypatch.setattr(worker, "carried_on", endless)
+    refused = ask(do="show", id="w", shows=acted["drawing"])
+    assert refused["refused"]
+    assert "the run stopped." in refused["parts"][".sim-message"]
+    assert refused["saved"] == first["saved"]
+    monkeypatch.undo()
+    assert ask(do="show", id="w")["html"] == first["html"]
 
 
 def test_a_saved_run_opens_in_another_worker() -> None:
