@@ -23,7 +23,7 @@ ROUNDS = 10
 CHAPTERS = ("index", "consistent-hashing", "fault-tolerance", "leader-election")
 # The whole element: widgets hold no other widget.
 WIDGET = re.compile(r"<div><sim-widget.*?</sim-widget></div>", re.DOTALL)
-SCRIPT = re.compile(r'<script src="[^"]*assets/sim\.js"></script>')
+SCRIPT = re.compile(r'<script(?: defer)? src="[^"]*assets/sim\.js"></script>')
 
 OBSERVE = """
 window.seen = {lcp: 0, shift: 0, tasks: [0]};
