@@ -146,10 +146,12 @@
 // keyboard must be able to scroll. Material builds these anew on every instant navigation.
 (() => {
   const scrollable = () => {
-    for (const table of document.querySelectorAll(".md-typeset__scrollwrap")) {
-      const wide = table.scrollWidth > table.clientWidth;
+    // All are measured before any is changed: else the page is laid out once for each.
+    const tables = [...document.querySelectorAll(".md-typeset__scrollwrap")];
+    const wide = tables.map((table) => table.scrollWidth > table.clientWidth);
+    for (const [index, table] of tables.entries()) {
       for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Wide table"]]) {
-        wide ? table.setAttribute(name, value) : table.removeAttribute(name);
+        wide[index] ? table.setAttribute(name, value) : table.removeAttribute(name);
       }
     }
   };
