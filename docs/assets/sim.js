@@ -736,7 +736,7 @@
       const held = !refused && document.activeElement?.matches(BEING_FILLED) ? document.activeElement : null;
       if (html) this.#morph(this.figure, html, held);
       for (const [place, part] of Object.entries(parts)) this.#morph(this.figure.querySelector(place), part, held);
-      this.#inForce(held);
+      this.#settle(held);
       if (within && !this.contains(document.activeElement)) {
         this.querySelector(".sim-scene").focus({ preventScroll: true });
       }
@@ -760,7 +760,7 @@
 
     /* Fields show what is in force, also in parts that are as they were: the reader may have entered
        what was not accepted, or means the same. */
-    #inForce(held) {
+    #settle(held) {
       for (const field of this.figure.querySelectorAll("input, option")) {
         const owner = field.closest("select") ?? field;
         if (owner === held || owner.matches(`${KEPT}, ${OWN} *, .sim-scrubber:active`)) continue;
