@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Sequence
 from itertools import combinations, permutations
 from time import process_time
@@ -412,7 +413,8 @@ def test_two_hundred_operations_of_ten_clients_take_less_than_a_second(
             assert explains(verdict.order, None)
         else:
             assert lies
-    assert slowest_s < 1.0
+    # A tracer, as that of `make coverage`, is not what is measured here.
+    assert slowest_s < 1.0 or sys.gettrace() is not None
 
 
 def test_a_search_takes_as_many_steps_as_its_budget_has() -> None:
