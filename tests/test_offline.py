@@ -182,6 +182,7 @@ def test_the_zip_has_what_a_page_on_disk_loads(site: Path) -> None:
     finish(site)
     found = contents(site)
     assert {name for name in SPECIMEN if name not in found} == {
+        "404.html",
         "embed/raft.json",
         "robots.txt",
         "assets/cards/index.png",
@@ -191,7 +192,8 @@ def test_the_zip_has_what_a_page_on_disk_loads(site: Path) -> None:
         "assets/runtime/snapshot.0123456789ab.bin",
         "assets/runtime/glue.0123456789ab.mjs",
     }
-    assert set(found) - set(SPECIMEN) == {"README.txt", "LICENSE.txt", "NOTICE.txt"}
+    styles = {f"assets/{PAGES}", f"assets/{EMBEDS}"}
+    assert set(found) - set(SPECIMEN) == {"README.txt", "LICENSE.txt", "NOTICE.txt", *styles}
     assert found["README.txt"].decode() == README.format(version=pysims.__version__)
     assert b"sim-build" not in found["index.html"]
 

@@ -15,7 +15,7 @@ from typing import Any
 from pysims.patterns import pattern_ids
 from tests.bench.tools import chromium, percentile
 
-ROUNDS = 4
+ROUNDS = 2
 
 MEASURE = """async (rounds) => {
   const widget = document.querySelector("sim-widget");
