@@ -2,7 +2,7 @@
 
 Measured in the page, from the input to the patched document, for every control of every pattern's
 first scenario: buttons, forms, menus, switches, sliders, one at a time, on the run as the page
-shows it, which is brought back after each. The animation that follows is not counted.
+shows it, which is brought back after each. Two rounds. The animation that follows is not counted.
 """
 
 from __future__ import annotations
