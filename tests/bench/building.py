@@ -54,7 +54,7 @@ def pages_s() -> dict[str, float]:
                     times.append(seconds_until(url, word))
             finally:
                 path.write_text(text, "utf-8")
-            seconds_until(url, "Changed", there=False)
+            seconds_until(url, f"Changed{ROUNDS - 1}", there=False)
             found[name] = median(times)
     return found
 
