@@ -263,9 +263,9 @@ NOW = {
     "actions": ".sim-actions",
     "readouts": ".sim-readouts",
     "lights": ".sim-lights",
-    "settings": "[id$=-settings]",
+    "settings": ":scope > [id$=-settings]",
 }
-LATER = {"transport": ".sim-transport", "trace": "[id$=-trace]"}
+LATER = {"transport": ".sim-transport", "trace": ":scope > [id$=-trace]"}
 PLACES = {**NOW, **LATER}
 
 

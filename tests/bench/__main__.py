@@ -16,7 +16,6 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
-from pathlib import Path
 
 from tests.bench import (
     actions,
@@ -31,9 +30,9 @@ from tests.bench import (
     startup,
     widget,
 )
+from tests.bench.tools import PAGE, put
 from tests.browsers import chromium_path
 
-PAGE = Path(__file__).parents[2] / "docs" / "measurements.md"
 # The order of the page.
 BENCHES: Mapping[str, Callable[[], None]] = {
     "startup": lambda: startup.show(startup.measure(startup.ROUNDS)),
@@ -69,14 +68,6 @@ def machine() -> str:
         f"Measured {datetime.now(UTC):%B %d, %Y}, {os.cpu_count()} cores, {platform.machine()}, "
         f"CPython {platform.python_version()}, Chromium {chromium[0] if chromium else '?'}."
     )
-
-
-def put(text: str, name: str, found: str) -> str:
-    """The page with what was found between the marks of that name."""
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if begin not in text or end not in text:
-        raise ValueError(f"{PAGE.name} has no place for {name!r}: {begin} … {end}")
-    return f"{text.partition(begin)[0]}{begin}\n\n{found}\n\n{end}{text.partition(end)[2]}"
 
 
 def main() -> int:

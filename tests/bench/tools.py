@@ -1,4 +1,4 @@
-"""What the benches share: a Chromium before the built site, and figures out of samples."""
+"""What benches share: a Chromium before the built site, figures out of samples, and their page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.conftest import ARGUMENTS, PREFIX, SITE
 from tests.browsers import chromium_path
 from tests.drivers.server import StaticServer, serving
+
+PAGE = Path(__file__).parents[2] / "docs" / "measurements.md"
 
 
 @contextmanager
@@ -31,3 +33,11 @@ def percentile(values: Sequence[float], share: float) -> float:
 def middle(results: Sequence[dict[str, float]]) -> dict[str, float]:
     """The median of each measure."""
     return {key: median(result[key] for result in results) for key in results[0]}
+
+
+def put(text: str, name: str, found: str) -> str:
+    """The page with what was found between the marks of that name."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    if begin not in text or end not in text:
+        raise ValueError(f"{PAGE.name} has no place for {name!r}: {begin} … {end}")
+    return f"{text.partition(begin)[0]}{begin}\n\n{found}\n\n{end}{text.partition(end)[2]}"

@@ -50,6 +50,22 @@ def test_nothing_of_python_is_loaded_before_interest(
     assert watch.runtime()
 
 
+def test_the_index_of_the_search_comes_when_somebody_searches(watch: Watch, address: str) -> None:
+    page = watch.page
+
+    def indexes() -> list[str]:
+        return [url for url in watch.requests if "/search/search_index" in url]
+
+    page.goto(address + "faq.html")
+    page.wait_for_load_state("networkidle")
+    assert indexes() == []
+    page.keyboard.press("s")
+    expect(page.locator(".md-search__input")).to_be_focused()
+    page.keyboard.type("rendezvous")
+    expect(page.locator(".md-search-result__item").first).to_be_visible()
+    assert len(indexes()) == 1
+
+
 def test_a_click_made_while_python_starts_is_kept(page: Page, address: str) -> None:
     held: list[Any] = []
     is_open = False
@@ -161,6 +177,12 @@ def test_the_scrubber_by_keyboard_and_by_a_click_on_its_track(jump: Any) -> None
     jump.page.keyboard.press("ArrowRight")
     expect(says(jump)).to_contain_text("D joined")
     expect(scrubber).to_have_value("2")
+
+
+def test_the_newest_position_of_a_slider_is_never_lost(jump: Any) -> None:
+    """It comes while the one before is on its way, and the ones between are passed over."""
+    jump.evaluate("w => { for (const value of [0, 1, 2, 3, 2, 1]) w.send({do: 'seek', value}); }")
+    expect(jump.locator(".sim-clock")).to_contain_text("event 1 of")
 
 
 def test_playing_speed_and_pause(jump: Any) -> None:

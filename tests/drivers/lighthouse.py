@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from tests.bench.__main__ import PAGE, put
+from tests.bench.tools import PAGE, put
 from tests.browsers import chromium_flags, chromium_path
 from tests.drivers.server import serving
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -117,6 +118,22 @@ def test_the_picture_comes_first_and_then_the_rest(pattern: Any, message: dict[s
     assert rest["parts"].keys() <= set(LATER.values())
     assert in_place(halfway, parts, rest["parts"]) == wanted["html"]
     assert (rest["saved"], rest["moment"]) == (wanted["saved"], wanted["moment"])
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.id)
+def test_drawing_leaves_nothing_behind_for_good(pattern: Any) -> None:
+    ask(do="open", id="w", pattern=pattern.id)
+
+    def walk() -> int:
+        for _ in range(5):
+            ask(do="back", id="w")
+            ask(do="step", id="w")
+        return gc.get_freeze_count()
+
+    walk()
+    before = walk()
+    # The cycles of one macro are more than ten objects, and there are ten drawings.
+    assert walk() - before < 10
 
 
 def test_what_the_page_does_not_show_is_sent_whole() -> None:
