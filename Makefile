@@ -32,7 +32,7 @@ COMMITTED = $(shell git log -1 --format=%ct 2>/dev/null || echo 946684800)
 
 SOURCES := $(shell find pysims -type f ! -name '*.pyc' ! -path '*/node_modules/*' 2>/dev/null)
 PAGES := $(shell find docs overrides -type f ! -path 'docs/assets/runtime/*' \
-	! -path 'docs/embed/*' ! -path 'docs/assets/cards/*' ! -path 'overrides/generated/*' \
+	! -path 'docs/embed/*' ! -path 'docs/api/patterns/*' ! -path 'docs/assets/cards/*' ! -path 'overrides/generated/*' \
 	! -name scenes.css 2>/dev/null)
 
 # A file that is deleted makes nothing newer, so the lists of names are sources too.
@@ -50,7 +50,7 @@ always:
 ifeq ($(wildcard docs/assets/runtime/*),)
 .PHONY: .cache/runtime
 endif
-ifeq ($(and $(wildcard docs/embed/*),$(wildcard docs/assets/scenes.css)),)
+ifeq ($(and $(wildcard docs/embed/*),$(wildcard docs/api/patterns/*),$(wildcard docs/assets/scenes.css)),)
 .PHONY: .cache/embeds
 endif
 ifeq ($(wildcard docs/assets/cards/*),)
@@ -74,7 +74,7 @@ serve: .cache/embeds ## Build what is needed and serve the site on 127.0.0.1:800
 	@echo "Serving on http://$(HOST):$(PORT)/ — a change of prose reloads its page; a change of pysims/,"
 	@echo "of overrides/ or of a list in docs/ (*.toml) builds all anew. Ctrl-C ends it."
 	@$(PY) -m watchdog.watchmedo auto-restart --quiet --recursive --directory pysims \
-		--directory overrides --directory docs --ignore-patterns '*/generated/*;docs/embed/*' \
+		--directory overrides --directory docs --ignore-patterns '*/generated/*;docs/embed/*;docs/api/patterns/*' \
 		--patterns '**/*.py;**/*.jinja;**/*.mjs;pysims/**/*.js;pysims/**/*.css;**/*.toml;**/*.html' \
 		--debounce-interval 0.5 --signal SIGTERM --no-restart-on-command-exit -- \
 		$(MAKE) --no-print-directory serve-once HOST=$(HOST) PORT=$(PORT)
@@ -102,10 +102,11 @@ site: .cache/site ## Build the finished site in site/
 
 # One page per pattern, without the site's chrome, for iframes elsewhere.
 .PHONY: embeds
-embeds: .cache/embeds ## Write the embed pages' Markdown, their oEmbed files and the scenes' styles
+embeds: .cache/embeds ## Write the Markdown of the embed pages and of the patterns' reference, the scenes' styles
 
 .cache/embeds: .cache/runtime .cache/address
 	$(PY) -m pysims.widget.embeds
+	$(PY) -m pysims.prose.reference
 	@touch $@
 
 # What other sites show of a page: its title beside a drawing of one of its runs.
@@ -297,7 +298,7 @@ UV_COMPILE := pip compile --no-config --quiet --upgrade --universal --python-ver
 .PHONY: clean
 clean: ## Delete what was built; the environment and the packages stay
 	rm -rf site docs/assets/runtime docs/assets/cards docs/assets/scenes.css docs/embed \
-		overrides/generated .cache .coverage dist build
+		docs/api/patterns overrides/generated .cache .coverage dist build
 	find pysims tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean

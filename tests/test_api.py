@@ -17,27 +17,32 @@ import pytest
 import pysims.guards
 from pysims.kernel import Number, Pattern, knobs_of
 from pysims.prose.api import events_of, markdown_of, prose_of, replaced, table
+from pysims.prose.reference import page_of, write_reference
 from tests.catalog import PATTERNS
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
+# Name below `api/` → its Markdown as it is written.
+PAGES = {
+    **{p.stem: p.read_text("utf-8") for p in sorted((ROOT / "docs" / "api").glob("*.md"))},
+    **{f"patterns/{pattern.id}": page_of(pattern) for pattern in PATTERNS},
+}
 HEADING = re.compile(r"^#{2,5} .* \{ #([\w.]+) \}$", re.MULTILINE)
 CODE = re.compile(r"\A\s*```python\n(.*?)\n```\n*(.*)\Z", re.DOTALL)
 GUARDS = [f"pysims.guards.{m.name}" for m in pkgutil.iter_modules(pysims.guards.__path__)]
 
 
 @cache
-def page(path: Path) -> str:
+def page(name: str) -> str:
     """A page as Python-Markdown gets it, after the reference has been written into it."""
-    return "\n".join(replaced(path.read_text("utf-8").split("\n")))
+    return "\n".join(replaced(PAGES[name].split("\n")))
 
 
 @cache
 def entries() -> dict[str, tuple[str, str]]:
     """Anchor → the code and the text below it, for every entry of every page."""
     found = {}
-    for path in PAGES:
-        parts = HEADING.split(page(path))
+    for name in PAGES:
+        parts = HEADING.split(page(name))
         for anchor, text in zip(parts[1::2], parts[2::2], strict=True):
             if match := CODE.match(text):
                 found[anchor] = match[1], match[2]
@@ -178,12 +183,7 @@ def class_agrees(code: str, kind: type) -> None:
 
 
 def section(pattern: Pattern) -> str:
-    text = page(ROOT / "docs" / "api" / "patterns.md")
-    found = re.search(
-        rf"^## .* {{ #{pattern.id} }}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
-    )
-    assert found, pattern.id
-    return found[1]
+    return page(f"patterns/{pattern.id}")
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -193,8 +193,8 @@ def rows(text: str) -> dict[str, list[str]]:
 
 
 def part(text: str, title: str) -> str:
-    """What stands below a heading of the third level."""
-    found = re.search(rf"^### {title} .*?$\n(.*?)(?=^### |\Z)", text, re.DOTALL | re.MULTILINE)
+    """What stands below a heading of the second level."""
+    found = re.search(rf"^## {title} .*?$\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
     assert found, title
     return found[1]
 
@@ -235,7 +235,7 @@ def test_a_pattern_has_everything_that_it_offers(pattern: Pattern) -> None:
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.id)
 def test_a_pattern_has_every_event_with_its_arguments(pattern: Pattern) -> None:
     events = part(section(pattern), "Events")
-    shown = re.split(r"^#### (\w+) \{ #[\w.]+ \}\n", events, flags=re.MULTILINE)[1:]
+    shown = re.split(r"^### (\w+) \{ #[\w.]+ \}\n", events, flags=re.MULTILINE)[1:]
     known = dict(zip(shown[::2], shown[1::2], strict=True))
     handled = get_args(get_type_hints(pattern.update)["event"])
     assert set(known) == {event.__name__ for event in handled}
@@ -254,17 +254,24 @@ def test_what_a_patterns_package_exports_is_there(pattern: Pattern) -> None:
     package = import_module(f"pysims.patterns.{pattern.id}")
     text = section(pattern)
     for name in set(package.__all__) - {"PATTERN", "Params"}:
-        assert re.search(rf"^#### {name} \{{ #", text, re.MULTILINE), name
+        assert re.search(rf"^### {name} \{{ #", text, re.MULTILINE), name
 
 
 def test_the_table_leads_to_every_pattern_and_names_every_story() -> None:
-    text = table("api/patterns.md")
+    text = table("api/*.md")
     for pattern in PATTERNS:
-        [row] = re.findall(
-            rf"^\| \[`{pattern.id}`\]\(api/patterns\.md#{pattern.id}\).*", text, re.MULTILINE
-        )
+        [row] = re.findall(rf"^\| \[`{pattern.id}`\]\(api/{pattern.id}\.md\).*", text, re.MULTILINE)
         for story in pattern.scenarios:
             assert f"`{story.id}`" in row
+
+
+def test_pages_of_patterns_are_written_and_those_of_others_removed(tmp_path: Path) -> None:
+    (tmp_path / "gone.md").write_text("x", "utf-8")
+    written = write_reference(tmp_path)
+    assert [path.stem for path in written] == sorted(pattern.id for pattern in PATTERNS)
+    assert sorted(tmp_path.iterdir()) == written
+    before = [path.stat().st_mtime_ns for path in written]
+    assert [path.stat().st_mtime_ns for path in write_reference(tmp_path)] == before
 
 
 # --- Fences -------------------------------------------------------------------------------------
@@ -284,6 +291,7 @@ def test_a_fence_is_replaced_and_the_rest_stays() -> None:
     [
         (["```api pysims.link", "no end"], "an api fence does not end"),
         (["```api pysims.nothing", "```"], "No module named 'pysims.nothing'"),
+        (['```api table pages="one.md"', "```"], 'pages="one.md" needs a *'),
     ],
 )
 def test_a_fence_that_is_wrong_stops_the_build(text: list[str], problem: str) -> None:
@@ -316,13 +324,13 @@ def test_a_link_to_the_source_ends_where_the_definition_does() -> None:
 
 
 @pytest.mark.site
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_the_built_page_has_every_anchor_and_the_search_knows_it(path: Path) -> None:
-    html = (ROOT / "site" / "api" / f"{path.stem}.html").read_text("utf-8")
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "patterns"])
+def test_the_built_page_has_every_anchor_and_the_search_knows_it(name: str) -> None:
+    html = (ROOT / "site" / "api" / f"{name}.html").read_text("utf-8")
     index = (ROOT / "site" / "search" / "search_index.json").read_text("utf-8")
-    anchors = HEADING.findall(page(path))
+    anchors = HEADING.findall(page(name))
     assert anchors
     for anchor in anchors:
         assert f'id="{anchor}"' in html
-        assert f"api/{path.stem}.html#{anchor}" in index
+        assert f"api/{name}.html#{anchor}" in index
     assert "```" not in html

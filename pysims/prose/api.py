@@ -5,10 +5,10 @@
     ```
 
 In its place come the public names of that module: how each is called, its docstring, its fields
-with what their knobs allow, its methods. ```` ```api patterns ```` gives every pattern with its
-parameters, events, invariants, scenarios, questions and functions;
-```` ```api table page="patterns.md" ```` gives one line for each, with links to that page. What
-comes is Markdown, so that headings are in the table of contents and in the search.
+with what their knobs allow, its methods. ```` ```api pysims.patterns.raft ```` gives a pattern with
+its parameters, events, invariants, scenarios, questions and functions;
+```` ```api table pages="patterns/*.md" ```` gives one line for each pattern, with a link to its
+page. What comes is Markdown, so that headings are in the table of contents and in the search.
 
 Public are the names of a module's `__all__`; where there is none, those that its package exports,
 or else all that do not begin with an underscore.
@@ -35,7 +35,7 @@ from ..kernel import Choice, Knob, Number, OneOf, Pattern, Switch, knobs_of
 from ..patterns import load_pattern, pattern_ids
 from . import ROOT
 
-BEGIN = re.compile(r'^```api (?P<what>[\w.]+)(?: page="(?P<page>[^"]*)")?$')
+BEGIN = re.compile(r'^```api (?P<what>[\w.]+)(?: pages="(?P<pages>[^"]*)")?$')
 END = "```"
 # Before Python-Markdown normalizes white space and SuperFences looks for its own.
 PRIORITY = 41
@@ -84,7 +84,7 @@ def replaced(lines: list[str], source_url: str = "") -> Iterator[str]:
         begins = BEGIN.match(line)
         if begins:
             inside = True
-            yield from markdown_of(begins["what"], begins["page"], source_url).split("\n")
+            yield from markdown_of(begins["what"], begins["pages"], source_url).split("\n")
         elif inside:
             inside = line != END
         else:
@@ -93,12 +93,12 @@ def replaced(lines: list[str], source_url: str = "") -> Iterator[str]:
         raise ValueError("an api fence does not end")
 
 
-def markdown_of(what: str, page: str | None = None, source_url: str = "") -> str:
+def markdown_of(what: str, pages: str | None = None, source_url: str = "") -> str:
     """The Markdown that a fence asks for."""
     if what == "table":
-        return table(page or "")
-    if what == "patterns":
-        return "\n\n".join(pattern_text(load_pattern(name), source_url) for name in pattern_ids())
+        return table(pages or "*.md")
+    if (name := what.removeprefix("pysims.patterns.")) in pattern_ids():
+        return pattern_text(load_pattern(name), source_url)
     module = import_module(what)
     return "\n\n".join(entry(module, name, 3, source_url) for name in public_names(module))
 
@@ -399,18 +399,17 @@ def pattern_text(pattern: Pattern, source_url: str) -> str:
     package = import_module(f"pysims.patterns.{pattern.id}")
     name = pattern.id
     parts = [
-        heading(2, pattern.title, name),
         pattern.summary,
         prose_of(f'`pysims.load_pattern("{name}")`. After {pattern.source}.'),
-        heading(3, "Parameters", f"{name}.Params"),
+        heading(2, "Parameters", f"{name}.Params"),
         knob_table(pattern.params) if knobs_of(pattern.params) else "It has none.",
-        heading(3, "Events", f"{name}.events"),
+        heading(2, "Events", f"{name}.events"),
         *(event_text(pattern, event) for event in events_of(pattern)),
-        heading(3, "Invariants", f"{name}.invariants"),
+        heading(2, "Invariants", f"{name}.invariants"),
         "\n".join(f"- **{one.name}**: {one.why}" for one in pattern.invariants),
-        heading(3, "Scenarios", f"{name}.scenarios"),
+        heading(2, "Scenarios", f"{name}.scenarios"),
         scenario_table(pattern),
-        heading(3, "Questions", f"{name}.questions"),
+        heading(2, "Questions", f"{name}.questions"),
         question_table(pattern),
     ]
     parts += library_of(package, pattern, source_url)
@@ -423,7 +422,7 @@ def event_text(pattern: Pattern, event: type) -> str:
     who = f"The reader’s “{labels[0]}”." if labels else "The model’s own."
     given = ", ".join(f"{f.name}: {f.type}" for f in fields(event))
     parts = [
-        heading(4, event.__name__, f"{pattern.id}.{event.__name__}"),
+        heading(3, event.__name__, f"{pattern.id}.{event.__name__}"),
         code(f"{event.__name__}({given})"),
         f"{who} {prose_of(inspect.getdoc(event) or '')}".rstrip(),
         knob_table(event) if knobs_of(event) else "",
@@ -451,15 +450,21 @@ def library_of(package: ModuleType, pattern: Pattern, source_url: str) -> list[s
     """What a pattern's package exports besides its parameters and events."""
     known = {"PATTERN", "Params", *(event.__name__ for event in events_of(pattern))}
     names = [name for name in package.__all__ if name not in known]
-    entries = [entry(package, name, 4, source_url) for name in names]
-    return [heading(3, "In the package", f"{pattern.id}.names"), *entries] if names else []
+    entries = [entry(package, name, 3, source_url) for name in names]
+    return [heading(2, "In the package", f"{pattern.id}.names"), *entries] if names else []
 
 
-def table(page: str) -> str:
-    """Every pattern with its scenarios, each with a link to its place on another page."""
+def table(pages: str) -> str:
+    """Every pattern with its scenarios, and a link to its page: `pages` with its name for the star.
+
+    `ValueError` if there is no star.
+    """
+    if "*" not in pages:
+        raise ValueError(f'pages="{pages}" needs a * where the pattern\'s name stands')
     rows = ["| pattern | what it shows | scenarios |", "|---|---|---|"]
     for name in pattern_ids():
         pattern = load_pattern(name)
         stories = ", ".join(f"`{story.id}`" for story in pattern.scenarios)
-        rows.append(f"| [`{name}`]({page}#{name}) | {cell(pattern.summary)} | {stories} |")
+        page = pages.replace("*", name)
+        rows.append(f"| [`{name}`]({page}) | {cell(pattern.summary)} | {stories} |")
     return "\n".join(rows)

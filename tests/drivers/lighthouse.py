@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from pysims.patterns import pattern_ids
 from tests.bench.tools import PAGE, put
 from tests.browsers import chromium_flags, chromium_path
 from tests.drivers.server import serving
@@ -41,12 +42,13 @@ Scores = Mapping[str, int]
 
 
 def pages() -> list[str]:
-    """The address of every page of the navigation, below the site's root, and the one for 404."""
+    """The address of every page, below the site's root: of the navigation, of patterns, for 404."""
     text = (ROOT / "mkdocs.yml").read_text("utf-8")
     # MkDocs' own tags name functions and variables of the environment, which are of no interest.
     nav = text[text.index("\nnav:") : text.index("\nnot_in_nav:")]
     return [
         *(f"{name.removesuffix('.md')}.html" for name in leaves(yaml.safe_load(nav)["nav"])),
+        *(f"api/patterns/{name}.html" for name in pattern_ids()),
         "404.html",
     ]
 
