@@ -37,7 +37,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("modules", nargs="*", default=SHARED, help="groups, patterns, or files")
     parser.add_argument("--sample", type=int, help="so many mutants of each group, at most")
     parser.add_argument("--seed", type=int, default=1, help="which sample")
-    parser.add_argument("--budget", type=float, default=4.0, help="CPU seconds of tests a mutant")
+    parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds of tests a mutant")
     parser.add_argument("--least", type=float, help="fail below this rate (%%), not for survivors")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--stories", action="store_true", help="judged by the contract alone")

@@ -1,6 +1,6 @@
 """The tests that judge mutants: collected once, timed once, and who of them runs which line.
 
-A unit is a file of tests, or what `test_contract` asks of one pattern. What a unit's tests cover is
+A unit is a file of tests, or what a file that goes through all patterns asks of one of them. What a unit's tests cover is
 kept in `.cache/mutation/` until a source or the unit's file changes.
 """
 
@@ -34,6 +34,8 @@ from tests.mutation.operators import ROOT
 
 CACHE = ROOT / ".cache" / "mutation"
 CONTRACT = "tests/test_contract.py"
+# Their tests name a pattern: `test_knobs_are_as_they_were[raft]`, `test_a_setting…[raft/loss]`.
+BY_PATTERN = (CONTRACT, "tests/test_knobs_golden.py", "tests/test_breadth_golden.py")
 SHARED = (
     "tests/kernel",
     "tests/guards",
@@ -49,7 +51,7 @@ ELSEWHERE = ("under_two_hash_seeds", "test_no_golden_trace_is_left_over")
 SLOW = ("test_the_same_run_twice", "test_nothing_is_mutated", "has_many_answers_where_runs_are")
 # A test (or a story) that takes more CPU time under coverage judges no mutant; of a unit, as many
 # tests judge as fit into so many seconds.
-LONGEST_S, UNIT_S = 2.0, 10.0
+LONGEST_S, UNIT_S = 6.0, 60.0
 # What patterns share has tests of its own; besides, its mutants run the stories of these.
 CHEAP = (
     "availability", "cap_theorem", "circuit_breaker", "hash_ring", "raft", "rate_limiter", "saga",
@@ -82,7 +84,7 @@ def steady() -> None:
 
 def paths_for(groups: Iterable[str]) -> list[str]:
     """The files and folders whose tests may judge these groups of modules."""
-    paths = [CONTRACT, *SHARED]
+    paths = [*BY_PATTERN, *SHARED]
     for group in groups:
         folder = f"tests/patterns/{group}"
         if (ROOT / folder).is_dir():
@@ -115,9 +117,9 @@ def forget() -> None:
 
 
 def unit_of(nodeid: str) -> str:
-    """The file of a test; of the contract, the file and the pattern."""
+    """The file of a test; of one that goes through all patterns, the file and the pattern."""
     file, _, rest = nodeid.partition("::")
-    if file != CONTRACT:
+    if file not in BY_PATTERN:
         return file
     return f"{file}::{rest.partition('[')[2].rstrip(']').partition('/')[0]}"
 
