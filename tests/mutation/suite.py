@@ -1,7 +1,7 @@
 """The tests that judge mutants: collected once, timed once, and who of them runs which line.
 
-A unit is a file of tests, or what a file that goes through all patterns asks of one of them. What a unit's tests cover is
-kept in `.cache/mutation/` until a source or the unit's file changes.
+A unit is a file of tests, or what a file that goes through all patterns asks of one of them. What a
+unit's tests cover is kept in `.cache/mutation/` until a source or the unit's file changes.
 """
 
 from __future__ import annotations
