@@ -28,7 +28,9 @@ from pysims.kernel import (
     Text,
     check_plain,
     checked,
+    dispatch,
     knobs_of,
+    run_until,
 )
 from pysims.widget.render import frame
 from pysims.widget.session import act, opened, to_start
@@ -259,6 +261,24 @@ def test_every_action_has_a_knob_for_every_field_and_refuses_nonsense(pattern: P
                 session = to_start(opened("w", pattern.id))
                 with pytest.raises(ValueError, match="no-such-thing"):
                     act(session, action.event.__name__, {name: "no-such-thing"})
+
+
+@every_story
+def test_an_action_that_is_offered_is_not_refused(pattern: Pattern, scenario: Scenario) -> None:
+    history = run_of(pattern.id, scenario.id).history
+    for sim in (*history[:: len(history) // 6 + 1], history[-1]):
+        for action in pattern.actions:
+            asked = knobs_of(action.event).items()
+            offered = {
+                name: list(kind.available(sim.state))
+                for name, kind in asked
+                if isinstance(kind, OneOf)
+            }
+            # Where there is nothing to choose from, the frame has the action wait.
+            if action.available(sim.state) and all(offered.values()):
+                for place in (0, -1):
+                    event = action.event(**{name: names[place] for name, names in offered.items()})
+                    run_until(dispatch(sim, event), sim.now_ms)
 
 
 @every_pattern

@@ -21,6 +21,7 @@ from .model import (
     knowing,
     missing,
     names_up,
+    names_with_item,
     sides,
     update,
     value_of,
@@ -50,12 +51,6 @@ __all__ = [
 ]
 
 
-def some_have_it(state: State) -> bool:
-    """Whether there is anything to delete at a node that is up."""
-    up = names_up(state)
-    return any(value_of(r) is not None for r in state.replicas if r.name in up)
-
-
 PATTERN = Pattern(
     id="gossip",
     title="Gossip",
@@ -69,7 +64,7 @@ PATTERN = Pattern(
     alternative=alternative,
     actions=(
         Action(Write, "Write at", available=lambda state: bool(names_up(state))),
-        Action(Delete, "Delete at", available=some_have_it),
+        Action(Delete, "Delete at", available=lambda state: bool(names_with_item(state))),
         Action(Crash, "Crash", available=lambda state: bool(names_up(state))),
         Action(Restart, "Restart", available=lambda state: bool(state.network.down)),
         Action(Cut, "Cut off the first"),

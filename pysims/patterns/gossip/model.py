@@ -174,6 +174,11 @@ def names_up(state: State) -> list[str]:
     return [name for name in state.network.nodes if is_up(state.network, name)]
 
 
+def names_with_item(state: State) -> list[str]:
+    """The nodes that are up and have something to delete."""
+    return [name for name in names_up(state) if value_of(replica_of(state, name)) is not None]
+
+
 def names_down(state: State) -> list[str]:
     """The nodes that have crashed."""
     return list(state.network.down)
@@ -188,9 +193,9 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A client deletes the item at a node."""
+    """A client deletes the item at a node that has it."""
 
-    node: str = knob(OneOf("Node", names_up), "A")
+    node: str = knob(OneOf("Node", names_with_item), "A")
 
 
 @dataclass(frozen=True, slots=True)

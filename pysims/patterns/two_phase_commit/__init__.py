@@ -8,13 +8,14 @@ sentences, `scenarios` its stories.
 
 from __future__ import annotations
 
-from ...kernel import Action, Invariant, Pattern
+from ...kernel import Action, Invariant, Pattern, is_up
 from ...order_book import conserved
 from .model import init, update
 from .questions import QUESTIONS
 from .safety import AGREEMENT, LASTING, RELEASED, VALIDITY, has_fallen
 from .scenarios import SCENARIOS
 from .shop import (
+    COORDINATOR,
     Coordinator,
     Crash,
     LoseNext,
@@ -90,7 +91,7 @@ PATTERN = Pattern(
     describe=describe,
     alternative=alternative,
     actions=(
-        Action(PlaceOrder, "Order"),
+        Action(PlaceOrder, "Order", available=lambda state: is_up(state.network, COORDINATOR)),
         Action(Crash, "Crash", available=lambda state: bool(nodes_up(state))),
         Action(Restart, "Restart", available=lambda state: bool(state.network.down)),
         Action(LoseNext, "Lose"),
