@@ -30,7 +30,7 @@ from pymdownx.superfences import SuperFencesException
 from ..kept import code_of_pattern, kept
 from ..kernel import Pattern, build, knobs_of
 from ..patterns import load_pattern, pattern_ids
-from .render import frame
+from .render import first_frame
 from .session import opened
 
 OWN = ("scenario", "seed", "id")
@@ -72,7 +72,7 @@ def widget_html(
         Markup(' {}="{}"').format(name, value) for name, value in attributes.items() if value
     )
     # Python-Markdown takes an element that it does not know for a phrase and wraps it in <p>.
-    return f"<div><sim-widget{shown}>{frame(session)}</sim-widget></div>"
+    return f"<div><sim-widget{shown}>{first_frame(session)}</sim-widget></div>"
 
 
 def drawn(arguments: Mapping[str, Any]) -> str:

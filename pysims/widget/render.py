@@ -23,6 +23,8 @@ from .session import SPEEDS, Session, goes_on, kinds, looked_for, spoken, touche
 # So many instants before and after the one on show are listed: a list that scrolls, and a page of
 # thirty figures that a phone must load.
 TRACE_AROUND = 16
+# Before Python has come the list is for reading, and its lines lead nowhere yet.
+FIRST_AROUND = 2
 BUTTONS_MAX = 8
 WIDGET = ("widget", "parts", "press", "front", "settings", "field", "line", "seeds", "spread")
 # The patch that brings a frame into the page pairs nodes in order. Line breaks between elements
@@ -217,10 +219,10 @@ def kept_line(session: Session, index: int) -> Markup:
     return drawn
 
 
-def trace(session: Session) -> Markup:
+def trace(session: Session, around: int) -> Markup:
     """The list of the instants around the one on show."""
-    low = max(0, session.at - TRACE_AROUND)
-    high = min(len(session.history), session.at + TRACE_AROUND + 1)
+    low = max(0, session.at - around)
+    high = min(len(session.history), session.at + around + 1)
     lines = [
         line(session, i, current=True) if i == session.at else kept_line(session, i)
         for i in range(low, high)
@@ -315,7 +317,7 @@ def parts_now(session: Session) -> dict[str, Markup]:
     return {**blocks([part for part in NOW if part not in kept], words), **kept}
 
 
-def parts_later(session: Session) -> dict[str, Markup]:
+def parts_later(session: Session, first: bool = False) -> dict[str, Markup]:
     """The parts that also tell what comes after the moment on show, and how much of it."""
     words = {
         "id": session.id,
@@ -323,8 +325,8 @@ def parts_later(session: Session) -> dict[str, Markup]:
         "alternative": session.pattern.alternative(session.state, session.now_ms),
         "goes_on": goes_on(session),
         "lights": lights_of(session),
-        "trace": trace(session),
-        "kinds": [(kind, spoken(kind)) for kind in kinds(session.history)],
+        "trace": trace(session, FIRST_AROUND if first else TRACE_AROUND),
+        "kinds": [] if first else [(kind, spoken(kind)) for kind in kinds(session.history)],
         "kind": looked_for(session),
         "speeds": SPEEDS,
     }
@@ -336,12 +338,23 @@ def parts_of(session: Session) -> dict[str, Markup]:
     return {**parts_now(session), **parts_later(session)}
 
 
-def whole(widget_id: str, parts: Mapping[str, Markup]) -> str:
+def whole(widget_id: str, parts: Mapping[str, Markup], first: bool = False) -> str:
     """The HTML of a widget out of its parts: everything inside its `<sim-widget>`."""
     template = environment().get_template("widget/widget.html.jinja")
-    return str(joined(template.render(id=widget_id, parts=parts)))
+    return str(joined(template.render(id=widget_id, parts=parts, first=first)))
 
 
 def frame(session: Session) -> str:
     """The HTML of a session."""
     return whole(session.id, parts_of(session))
+
+
+def first_frame(session: Session) -> str:
+    """The HTML that stands in a page before Python has come.
+
+    All that is to be read is in it. What lies in closed panels and is of no use without Python
+    comes with it: in a page with thirty figures that was almost half of what a phone had to load,
+    and most of the fields that browsers look through to fill them in.
+    """
+    parts = {**parts_now(session), **parts_later(session, first=True), "settings": Markup()}
+    return whole(session.id, parts, first=True)

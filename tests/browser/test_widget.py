@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 import pysims
 from pysims.kernel import Pattern
 from pysims.widget.fence import widget_html
+from pysims.widget.render import frame
+from pysims.widget.session import opened
 from tests.browser.conftest import SITE, Watch, element_of, ready, runs_in
 from tests.catalog import PATTERNS
 
@@ -89,6 +91,24 @@ def test_a_click_made_while_python_starts_is_kept(page: Page, address: str) -> N
     expect(widget.locator(".sim-says")).to_contain_text("D died", timeout=30_000)
 
 
+def test_a_panel_opened_while_python_starts_is_filled_when_it_has(page: Page, address: str) -> None:
+    held: list[Any] = []
+    page.route("**/assets/runtime/**", held.append)
+    page.goto(address + CHAPTER)
+    widget = page.locator(f"#{JUMP}")
+    settings = widget.locator(f"#{JUMP}-settings")
+    settings.locator("summary").click()
+    expect(settings).to_contain_text("This comes with the running simulation")
+    expect(settings.locator("input")).to_have_count(0)
+    page.unroute("**/assets/runtime/**")
+    for route in held:
+        route.continue_()
+    expect(settings.get_by_label("Seed")).to_be_visible(timeout=30_000)
+    expect(settings).not_to_contain_text("This comes with the running simulation")
+    expect(settings).to_have_attribute("open", "")
+    expect(settings.locator("summary")).to_be_focused()
+
+
 def test_progress_is_shown_in_bytes(page: Page, address: str) -> None:
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
@@ -124,9 +144,10 @@ def test_the_browser_computes_the_same_run_and_draws_the_same_frame(
     widget = ready(page, element_of(pattern.id, first.id))
     for scenario, (digest, html) in zip(pattern.scenarios, runs_in(widget, pattern), strict=True):
         assert digest == pysims.run(pattern.id, scenario.id).digest
+        name = element_of(pattern.id, scenario.id)
+        assert html == frame(opened(name, pattern.id, scenario.id))
         baked = (SITE / embed(pattern, scenario)).read_text("utf-8")
-        assert f">{html}</sim-widget>" in baked
-        assert html in widget_html(pattern.id, scenario.id)
+        assert widget_html(pattern.id, scenario.id) in baked
 
 
 # --- Every control, by mouse ----------------------------------------------------------------------

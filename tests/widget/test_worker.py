@@ -13,7 +13,8 @@ import pysims
 from pysims.kernel import RunLimit
 from pysims.widget import worker
 from pysims.widget.fence import widget_html
-from pysims.widget.render import LATER, PLACES
+from pysims.widget.render import LATER, PLACES, frame
+from pysims.widget.session import opened
 from tests.catalog import PATTERNS, STORIES, STORY_IDS
 
 
@@ -23,9 +24,15 @@ def ask(**message: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("pattern", "scenario"), STORIES, ids=STORY_IDS)
-def test_the_worker_draws_the_frame_that_the_fence_bakes(pattern: Any, scenario: Any) -> None:
+def test_the_worker_draws_the_picture_that_the_fence_bakes(pattern: Any, scenario: Any) -> None:
     html = ask(do="open", id="w", pattern=pattern.id, scenario=scenario.id)["html"]
-    assert html in widget_html(pattern.id, scenario.id, widget_id="w")
+    session = opened("w", pattern.id, scenario.id)
+    assert html == frame(session)
+    baked = widget_html(pattern.id, scenario.id, widget_id="w")
+    # All but what needs Python, up to the closed panels.
+    until = '<details class="sim-panel sim-live" id="w-settings">'
+    assert until in html
+    assert baked.partition(until)[0].endswith(f">{html.partition(until)[0]}")
     digest = ask(do="digest", id="w")["digest"]
     assert digest == pysims.run(pattern.id, scenario.id).digest
 
