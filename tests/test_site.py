@@ -32,13 +32,13 @@ def _site() -> None:
 
 def fences(markdown: Path) -> list[str]:
     """The widgets that a page's Markdown asks for, as HTML."""
-    found = []
+    found: list[str] = []
     for header in re.findall(r"^```sim +(.*)$", markdown.read_text("utf-8"), re.MULTILINE):
         words = {
             name: value if mark else name
             for name, mark, value in re.findall(r'(\w+)(?:=(")(.*?)")?', header)
         }
-        found.append(widget_html(**arguments_of(words)))
+        found.append(widget_html(**arguments_of(words), later=bool(found)))
     return found
 
 

@@ -326,6 +326,13 @@
     },
     { rootMargin: "200px" },
   );
+  /* Before it can be seen, a figure takes its controls out of the templates in which they came. */
+  const soon = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) if (isIntersecting) target.unfold();
+    },
+    { rootMargin: "1200px" },
+  );
   const seen = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) target.setVisible(isIntersecting);
   });
@@ -385,6 +392,7 @@
 
     connectedCallback() {
       widgets.add(this);
+      soon.observe(this);
       near.observe(this);
       seen.observe(this);
       for (const kind of ["click", "change", "input", "keydown", "pointerdown", "focusin"]) {
@@ -397,6 +405,7 @@
 
     disconnectedCallback() {
       widgets.delete(this);
+      soon.unobserve(this);
       near.unobserve(this);
       seen.unobserve(this);
       clearTimeout(this.#timer);
@@ -428,6 +437,13 @@
       while (!this.#opened && !this.#failed) await new Promise((resolve) => setTimeout(resolve, 20));
       if (this.#failed) throw this.#failed;
       return this.desk.ask({ id: this.id, ...message });
+    }
+
+    /* Chrome looks at every field of a page as soon as it is there, and would lay out each figure for
+       that; so the controls of all but the first came in templates. */
+    unfold() {
+      soon.unobserve(this);
+      for (const template of this.querySelectorAll("template")) template.replaceWith(template.content);
     }
 
     get figure() {
@@ -639,6 +655,7 @@
 
     interest() {
       if (this.#interested) return;
+      this.unfold();
       this.#interested = true;
       this.classList.add("sim-starting");
       this.#work();

@@ -53,9 +53,11 @@ def widget_html(
     overrides: Mapping[str, Any] | None = None,
     seed: int | None = None,
     widget_id: str | None = None,
+    later: bool = False,
 ) -> str:
     """The HTML of a widget: the element, and inside it the first frame.
 
+    `later` is for all widgets of a page but the first: their controls are made when they come near.
     `ValueError` for a pattern, scenario, parameter or seed that is not allowed.
     """
     story = load_pattern(pattern_id).scenario(scenario).id
@@ -72,7 +74,7 @@ def widget_html(
         Markup(' {}="{}"').format(name, value) for name, value in attributes.items() if value
     )
     # Python-Markdown takes an element that it does not know for a phrase and wraps it in <p>.
-    return f"<div><sim-widget{shown}>{first_frame(session)}</sim-widget></div>"
+    return f"<div><sim-widget{shown}>{first_frame(session, later)}</sim-widget></div>"
 
 
 def drawn(arguments: Mapping[str, Any]) -> str:
@@ -133,8 +135,10 @@ def format_sim(
 ) -> str:
     """Draw a fence (the interface of `pymdownx.superfences`); anything wrong stops the build."""
     try:
-        figures_of(md).add(widget_id_of(**options["arguments"]))
-        return drawn(options["arguments"])
+        before = figures_of(md)
+        arguments = {**options["arguments"], "later": bool(before)}
+        before.add(widget_id_of(**arguments))
+        return drawn(arguments)
     except Exception as problem:
         raise SuperFencesException(f"sim fence: {problem}") from problem
 

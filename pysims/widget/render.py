@@ -292,7 +292,7 @@ def lights_of(session: Session) -> list[dict[str, str]]:
     ]
 
 
-def parts_now(session: Session) -> dict[str, Markup]:
+def parts_now(session: Session, later: bool = False) -> dict[str, Markup]:
     """The parts that do not depend on what comes after the moment on show."""
     pattern, state, now_ms, name = session.pattern, session.state, session.now_ms, session.id
     scene = pattern.view(state, now_ms)
@@ -304,6 +304,7 @@ def parts_now(session: Session) -> dict[str, Markup]:
         "scenario": session.scenario,
         "session": session,
         "touched": touched(session),
+        "later": later,
         "picture": Markup(picture),  # noqa: S704  # a template with autoescape made it
         "readouts": scene["readouts"],
         "says": sentence(session, session.at),
@@ -338,10 +339,12 @@ def parts_of(session: Session) -> dict[str, Markup]:
     return {**parts_now(session), **parts_later(session)}
 
 
-def whole(widget_id: str, parts: Mapping[str, Markup], first: bool = False) -> str:
+def whole(
+    widget_id: str, parts: Mapping[str, Markup], first: bool = False, later: bool = False
+) -> str:
     """The HTML of a widget out of its parts: everything inside its `<sim-widget>`."""
     template = environment().get_template("widget/widget.html.jinja")
-    return str(joined(template.render(id=widget_id, parts=parts, first=first)))
+    return str(joined(template.render(id=widget_id, parts=parts, first=first, later=later)))
 
 
 def frame(session: Session) -> str:
@@ -349,12 +352,14 @@ def frame(session: Session) -> str:
     return whole(session.id, parts_of(session))
 
 
-def first_frame(session: Session) -> str:
+def first_frame(session: Session, later: bool = False) -> str:
     """The HTML that stands in a page before Python has come.
 
     All that is to be read is in it. What lies in closed panels and is of no use without Python
-    comes with it: in a page with thirty figures that was almost half of what a phone had to load,
-    and most of the fields that browsers look through to fill them in.
+    comes with it: in a page with thirty figures that was almost half of what a phone had to load.
+    With `later`, the controls lie in templates, which `sim.js` empties when the figure comes near.
+    Chrome looks at each field of a page, to fill it in for the reader, as soon as the page is
+    there; for that it lays out the figures that it had left out because they are far away.
     """
-    parts = {**parts_now(session), **parts_later(session, first=True), "settings": Markup()}
-    return whole(session.id, parts, first=True)
+    parts = {**parts_now(session, later), **parts_later(session, first=True), "settings": Markup()}
+    return whole(session.id, parts, first=True, later=later)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def test_without_scripts_the_page_teaches(browser: Browser, address: str) -> Non
     expect(figure.locator(".sim-transport")).to_be_hidden()
     expect(figure.locator(".sim-actions")).to_be_hidden()
     figure.locator("summary", has_text="Trace").click()
-    expect(figure.locator(".sim-trace li")).to_have_count(4)
+    expect(figure.locator(".sim-trace li")).to_have_count(3)
     context.close()
 
 
@@ -46,7 +47,7 @@ def test_nothing_of_python_is_loaded_before_interest(
 ) -> None:
     page.goto(address + CHAPTER, wait_until="networkidle")
     assert watch.runtime() == []
-    expect(page.locator(f"#{JUMP} .sim-button--play")).to_have_text("Play")
+    expect(page.locator("sim-widget .sim-button--play").first).to_have_text("Play")
     page.locator(f"#{JUMP}").scroll_into_view_if_needed()
     page.locator(f"#{JUMP}[data-ready]").wait_for()
     assert watch.runtime()
@@ -68,7 +69,8 @@ def test_the_index_of_the_search_comes_when_somebody_searches(watch: Watch, addr
     assert len(indexes()) == 1
 
 
-def test_a_click_made_while_python_starts_is_kept(page: Page, address: str) -> None:
+def hold_back_the_runtime(page: Page) -> Callable[[], None]:
+    """From now on no file of the runtime comes; what is returned lets them in."""
     held: list[Any] = []
     is_open = False
 
@@ -78,35 +80,63 @@ def test_a_click_made_while_python_starts_is_kept(page: Page, address: str) -> N
         else:
             held.append(route)
 
+    def let_in() -> None:
+        nonlocal is_open
+        is_open = True
+        for route in held:
+            route.continue_()
+
     page.route("**/assets/runtime/**", gate)
+    return let_in
+
+
+def test_a_click_made_while_python_starts_is_kept(page: Page, address: str) -> None:
+    let_in = hold_back_the_runtime(page)
     page.goto(address + CHAPTER)
     widget = page.locator(f"#{JUMP}")
     widget.scroll_into_view_if_needed()
     widget.get_by_label("Step back").click()
     widget.get_by_label("Step back").click()
     expect(widget.locator(".sim-says")).to_contain_text("B died")
-    is_open = True
-    for route in held:
-        route.continue_()
+    let_in()
     expect(widget.locator(".sim-says")).to_contain_text("D died", timeout=30_000)
 
 
 def test_a_panel_opened_while_python_starts_is_filled_when_it_has(page: Page, address: str) -> None:
-    held: list[Any] = []
-    page.route("**/assets/runtime/**", held.append)
+    let_in = hold_back_the_runtime(page)
     page.goto(address + CHAPTER)
     widget = page.locator(f"#{JUMP}")
     settings = widget.locator(f"#{JUMP}-settings")
     settings.locator("summary").click()
     expect(settings).to_contain_text("This comes with the running simulation")
     expect(settings.locator("input")).to_have_count(0)
-    page.unroute("**/assets/runtime/**")
-    for route in held:
-        route.continue_()
+    let_in()
     expect(settings.get_by_label("Seed")).to_be_visible(timeout=30_000)
     expect(settings).not_to_contain_text("This comes with the running simulation")
     expect(settings).to_have_attribute("open", "")
     expect(settings.locator("summary")).to_be_focused()
+
+
+def test_a_figure_far_away_takes_its_controls_out_when_it_comes_near(
+    page: Page, address: str
+) -> None:
+    hold_back_the_runtime(page)
+    page.goto(address + CHAPTER)
+    page.wait_for_timeout(300)
+    figures = page.locator("sim-widget")
+    expect(figures.first.locator("template")).to_have_count(0)
+    last = figures.last
+    expect(last.locator("template")).to_have_count(4)
+    expect(last.locator(":scope select")).to_have_count(0)
+    last.evaluate("figure => figure.scrollIntoView()")
+    expect(last.locator("template")).to_have_count(0)
+    expect(last.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    # Nothing is lost on the way: there are as many buttons as in a page with this figure alone.
+    baked = widget_html(
+        str(last.get_attribute("data-pattern")), last.get_attribute("data-scenario")
+    )
+    inner = last.locator(":scope > .sim").evaluate("figure => figure.outerHTML")
+    assert inner.count("<button") == baked.count("<button")
 
 
 def test_progress_is_shown_in_bytes(page: Page, address: str) -> None:

@@ -57,3 +57,13 @@ def test_a_first_frame_has_all_that_is_read_and_leaves_out_what_needs_python(
     assert str(session.at) in lines
     assert set(lines) <= set(re.findall(r'<li id="w-line-(\d+)">', now))
     assert len(first) < len(now)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.id)
+def test_a_figure_that_is_not_the_first_has_its_controls_in_templates(pattern: Pattern) -> None:
+    session = opened("w", pattern.id)
+    first, later = first_frame(session), first_frame(session, later=True)
+    assert re.sub("</?template>", "", later) == first
+    outside = re.sub("<template>.*?</template>", "", later)
+    assert "<select" in first
+    assert not re.search('<select|<input(?! type="range")|sim-transport|sim-actions', outside)
