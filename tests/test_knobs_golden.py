@@ -38,6 +38,7 @@ def written(pattern: Pattern) -> dict[str, Any]:
     return {
         "params": told(pattern.params),
         "actions": {a.event.__name__: told(a.event) for a in pattern.actions},
+        "pace": [pattern.playback_rate, pattern.frame_ms],
     }
 
 

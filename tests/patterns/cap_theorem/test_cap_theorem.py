@@ -575,3 +575,7 @@ def test_a_run_takes_only_so_many_requests() -> None:
     script = tuple((10 * i, Read("A")) for i in range(REQUESTS_MAX + 1))
     with pytest.raises(ValueError, match=f"at most {REQUESTS_MAX} requests"):
         pysims.run("cap_theorem", params={"mode": "ap"}, script=script, until_ms=1_000)
+
+
+def test_the_turns_of_a_millisecond_are_exact_fractions() -> None:
+    assert TURNS & (TURNS - 1) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import day_abbr
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,7 @@ from pysims.patterns.chaos_monkey.fleet import (
 )
 from pysims.patterns.chaos_monkey.office import (
     DAY_MS,
+    DAYS,
     ENGINEER_HOURS,
     HOUR_MS,
     MONKEY_HOURS,
@@ -192,3 +194,7 @@ def test_a_repair_begins_as_soon_as_somebody_is_in(told_ms: int, hours: int) -> 
             within(time_ms, ENGINEER_HOURS) for time_ms in range(told_ms, begin_ms, HOUR_MS // 2)
         )
     assert weekday(begin_ms) < 5
+
+
+def test_the_days_are_those_of_the_calendar() -> None:
+    assert list(day_abbr) == list(DAYS)
