@@ -175,8 +175,9 @@ soak: $(VENV)/.dev ## Random runs of every pattern, what is found shrunk to a li
 	$(PY) -m tests.deep --minutes $(MINUTES) --seed $(SEED)
 
 .PHONY: golden
-golden: $(VENV)/.dev ## Rewrite the golden traces; read the diff before you commit it
-	$(PY) -m pytest tests/test_contract.py --update-golden $(PYTEST_ARGS)
+golden: $(VENV)/.dev ## Rewrite the golden files; read the diff before you commit it
+	$(PY) -m pytest tests/test_contract.py tests/test_knobs_golden.py tests/test_breadth_golden.py \
+		--update-golden $(PYTEST_ARGS)
 
 .PHONY: pattern
 pattern: $(VENV)/.dev ## Write the skeleton of a new pattern, which runs (NAME=…)
