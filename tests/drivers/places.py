@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -58,6 +58,7 @@ BLOG = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A blog</ti
 
 Story = tuple[str, str]
 Depth = Literal["whole", "starts", "sample"]
+Only = Collection[str] | None
 
 
 # --- What is shown where --------------------------------------------------------------------------
@@ -235,8 +236,10 @@ def visited(opened: Tab, url: str, place: str, depth: Depth) -> tuple[float, lis
     return (found["first"] or 0.0) / 1000, [judged(record) for record in found["records"]]
 
 
-def cell(server: StaticServer, browser: str, place: str, depth: Depth = "whole") -> Cell:
-    """Goes through all pages of a place in a new browser; `places.js` explains the depth.
+def cell(
+    server: StaticServer, browser: str, place: str, depth: Depth = "whole", only: Only = None
+) -> Cell:
+    """Goes through the pages of a place in a new browser; `places.js` explains the depth.
 
     Raises:
         BrowserNotFoundError: the browser is not installed.
@@ -247,6 +250,8 @@ def cell(server: StaticServer, browser: str, place: str, depth: Depth = "whole")
     ready: list[float] = []
     with tab(browser, server.port) as opened:
         for page, expected in pages_of(place).items():
+            if only and page not in only:
+                continue
             seconds, found = visited(opened, address(server, place, page), place, depth)
             check_names(page, found, firsts(expected) if depth == "sample" else expected)
             widgets += found
@@ -258,7 +263,7 @@ def cell(server: StaticServer, browser: str, place: str, depth: Depth = "whole")
         place=place,
         widgets=tuple(widgets),
         first_ready_s=ready[0],
-        later_ready_s=median(ready[1:]),
+        later_ready_s=median(ready[1:] or ready),
         took_s=time.monotonic() - begun,
     )
 
@@ -293,7 +298,11 @@ def read(path: Path) -> Cell:
 
 
 def cells(
-    browsers: Iterable[str], places: Iterable[str], folder: Path | None, depth: Depth = "whole"
+    browsers: Iterable[str],
+    places: Iterable[str],
+    folder: Path | None,
+    depth: Depth = "whole",
+    only: Only = None,
 ) -> Iterator[Cell]:
     """Goes through cells; one that is kept in `folder` is taken from there."""
     with published() as server:
@@ -303,7 +312,7 @@ def cells(
                 yield read(path)
                 continue
             try:
-                done = cell(server, browser, place, depth)
+                done = cell(server, browser, place, depth, only)
             except BrowserNotFoundError as missing:
                 if all_browsers_required():
                     raise
@@ -336,10 +345,16 @@ def main(arguments: list[str] | None = None) -> int:
     reader.add_argument("--place", action="append", choices=PLACES, help="only this one")
     reader.add_argument("--keep", type=Path, help="a folder: cells that it has are not run again")
     reader.add_argument("--depth", choices=get_args(Depth), default="whole", help="see places.js")
+    reader.add_argument("--page", action="append", help="only this chapter, or pattern in a frame")
     given = reader.parse_args(arguments)
+    unknown = set(given.page or ()) - set(figures()) - set(stories())
+    if unknown:
+        reader.error(f"there is no page with figures {min(unknown)!r}")
+    if given.page and given.keep:
+        reader.error("a cell with some of its pages is not kept: leave --keep or --page")
     try:
         chosen = (given.browser or TABS, given.place or PLACES, given.keep)
-        done = list(cells(*chosen, given.depth))
+        done = list(cells(*chosen, given.depth, given.page))
     except BrowserNotFoundError as missing:
         print(missing, file=sys.stderr)
         return 1
