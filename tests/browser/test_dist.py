@@ -93,7 +93,7 @@ def test_every_file_that_a_page_asks_for_is_in_it(context: BrowserContext, unpac
     failed: list[str] = []
 
     def heard(url: str, reason: str | None) -> None:
-        # The worker of a page is no file, and what was on its way when the page was left is no loss.
+        # A worker is no file, and what was on its way when its page was left is no loss.
         if not url.startswith("blob:") and "ERR_ABORTED" not in (reason or ""):
             failed.append(f"{url}: {reason}")
 
