@@ -32,7 +32,8 @@ COMMITTED = $(shell git log -1 --format=%ct 2>/dev/null || echo 946684800)
 
 SOURCES := $(shell find pysims -type f ! -name '*.pyc' ! -path '*/node_modules/*' 2>/dev/null)
 PAGES := $(shell find docs overrides -type f ! -path 'docs/assets/runtime/*' \
-	! -path 'docs/embed/*' ! -path 'docs/api/patterns/*' ! -path 'docs/assets/cards/*' ! -path 'overrides/generated/*' \
+	! -path 'docs/embed/*' ! -path 'docs/api/patterns/*' ! -path 'docs/assets/cards/*' \
+	! -path 'overrides/generated/*' \
 	! -name scenes.css 2>/dev/null)
 
 # A file that is deleted makes nothing newer, so the lists of names are sources too.

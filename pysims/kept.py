@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -46,6 +46,19 @@ def kept(kind: str, arguments: Any, code: str, make: Callable[[], Any]) -> Any:
     half.write_text(json.dumps(value), "utf-8")
     half.replace(path)
     return value
+
+
+def write_made(wanted: Mapping[Path, str], there: Iterable[Path] = ()) -> None:
+    """Write the files that a build makes, and remove those that are `there` and not wanted.
+
+    An unchanged file keeps its time stamp, so that nothing is built again for it.
+    """
+    for stale in set(there) - set(wanted):
+        stale.unlink()
+    for path, text in wanted.items():
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
 
 
 @cache

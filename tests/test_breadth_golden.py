@@ -9,7 +9,7 @@ does not say that a run is right; it says that it has changed. `make golden` wri
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -42,7 +42,6 @@ from tests.test_contract import GOLDEN
 # A run here lasts as long as the story takes for so many events; with more than `LIMIT` it is cut.
 EVENTS, LIMIT = 500, 4_000
 MOMENTS = (0.15, 0.4, 0.7)
-REFUSED = "refused"
 
 
 def told(pattern: Pattern, history: History[Any]) -> str:
@@ -50,6 +49,22 @@ def told(pattern: Pattern, history: History[Any]) -> str:
     state = history[-1].state
     out = [x.name for x in pattern.invariants if x.promised(state) and not x.holds(state)]
     return "; ".join([digest_of(history)[:12], *out])
+
+
+def outcome(pattern: Pattern, run: Callable[..., History[Any]], *arguments: Any) -> str:
+    """What a run comes to, or that there is none."""
+    try:
+        return told(pattern, run(*arguments))
+    except ValueError:
+        return "refused"
+    except RunLimit:
+        return "too long"
+
+
+def stories_of(pattern: Pattern, *places: int) -> list[Scenario]:
+    """Some of a pattern's stories, in order, by their places in the list (-1: the last)."""
+    count = len(pattern.scenarios)
+    return [pattern.scenarios[place] for place in sorted({place % count for place in places})]
 
 
 @cache
@@ -94,26 +109,18 @@ SETTINGS = [(pattern, name) for pattern in PATTERNS for name in knobs_of(pattern
 )
 def test_a_setting_leads_where_it_led(pattern: Pattern, name: str, update_golden: bool) -> None:
     found = {}
-    for story in {pattern.scenarios[0].id: 0, pattern.scenarios[-1].id: -1}.values():
-        scenario = pattern.scenarios[story]
+    for scenario in stories_of(pattern, 0, -1):
         usual: Any = build(pattern.params, scenario.params)
         for value in ends_of(knobs_of(pattern.params)[name]):
-            found[f"{scenario.id} {value}"] = run_with(
-                pattern, scenario, replace(usual, **{name: value})
-            )
+            params = replace(usual, **{name: value})
+            found[f"{scenario.id} {value}"] = outcome(pattern, near, pattern, scenario, params)
     compared(pattern, f"setting {name}", found, update_golden)
 
 
-def run_with(pattern: Pattern, scenario: Scenario, params: Any) -> str:
-    """What a story comes to with other parameters."""
-    until_ms = length_of(pattern.id, scenario.id)
-    try:
-        first = begin(pattern, params, scenario.seed)
-        return told(pattern, run_script(first, scenario.script, until_ms, LIMIT))
-    except ValueError:
-        return REFUSED
-    except RunLimit:
-        return "too long"
+def near(pattern: Pattern, scenario: Scenario, params: Any) -> History[Any]:
+    """A story with other parameters."""
+    first = begin(pattern, params, scenario.seed)
+    return run_script(first, scenario.script, length_of(pattern.id, scenario.id), LIMIT)
 
 
 # --- Actions --------------------------------------------------------------------------------------
@@ -133,13 +140,12 @@ def events_for(kind: type, state: Any) -> Iterator[Any]:
             return
 
 
-def stories_of(pattern: Pattern) -> list[Scenario]:
-    """The first, the one in the middle, and the last."""
-    count = len(pattern.scenarios)
-    return [pattern.scenarios[n] for n in sorted({0, count // 2, count - 1})]
+def acted_in(pattern: Pattern) -> list[Scenario]:
+    """The first story, the one in the middle, and the last."""
+    return stories_of(pattern, 0, len(pattern.scenarios) // 2, -1)
 
 
-ACTED = [(pattern, scenario) for pattern in PATTERNS for scenario in stories_of(pattern)]
+ACTED = [(pattern, scenario) for pattern in PATTERNS for scenario in acted_in(pattern)]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -156,7 +162,7 @@ def test_an_action_leads_where_it_led(
     before = run_script(begin(pattern, params, scenario.seed), script, at_ms, LIMIT)
     state = before[-1].state
     found = {
-        f"{event!r}": run_on(pattern, before, event, at_ms, until_ms)
+        f"{event!r}": outcome(pattern, go_on, before, event, at_ms, until_ms)
         for action in pattern.actions
         if action.available(state)
         for event in events_for(action.event, state)
@@ -164,15 +170,9 @@ def test_an_action_leads_where_it_led(
     compared(pattern, f"actions {scenario.id} {at_ms}", found, update_golden)
 
 
-def run_on(pattern: Pattern, before: History[Any], event: Any, at_ms: int, until_ms: int) -> str:
-    """What comes of an event at a moment of a run."""
-    try:
-        after = run_until(dispatch(before[-1], event, at_ms), until_ms, LIMIT)
-    except ValueError:
-        return REFUSED
-    except RunLimit:
-        return "too long"
-    return told(pattern, before.extended(after))
+def go_on(before: History[Any], event: Any, at_ms: int, until_ms: int) -> History[Any]:
+    """A run with an event of the reader's at its end, and what comes after."""
+    return before.extended(run_until(dispatch(before[-1], event, at_ms), until_ms, LIMIT))
 
 
 # --- Questions ------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_nothing_is_written_down_that_is_not_compared(pattern: Pattern) -> None:
     expected |= {f"answers {story}" for story in stories}
     expected |= {
         f"actions {story.id} {int(length_of(pattern.id, story.id) * moment)}"
-        for story in stories_of(pattern)
+        for story in acted_in(pattern)
         for moment in MOMENTS
     }
     assert set(known) == expected

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..kept import write_made
 from . import ROOT
 from .pages import pages
 
@@ -54,10 +55,7 @@ def partial(days: Mapping[str, dt.date]) -> str:
 
 def main(path: Path = PARTIAL) -> None:
     """Write the partial, unless it says the same already: a newer file would rebuild the site."""
-    text = partial(dates())
-    if not path.exists() or path.read_text("utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    write_made({path: partial(dates())})
 
 
 if __name__ == "__main__":

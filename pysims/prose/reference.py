@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..kept import write_made
 from ..kernel import Pattern
 from ..patterns import load_pattern, pattern_ids
 from . import DOCS
@@ -36,28 +37,23 @@ All patterns are in [the table](../patterns.md).
 
 def page_of(pattern: Pattern) -> str:
     """The Markdown of a pattern's page."""
+    title = f"{pattern.title}: reference"
     description = (
         f"The parameters of {pattern.id} with their ranges, its events, invariants, scenarios and "
         "questions, and the functions of its package, written from the source."
     )
     return PAGE.format(
-        title=json.dumps(f"{pattern.title}: reference", ensure_ascii=False),
+        title=json.dumps(title, ensure_ascii=False),
         description=json.dumps(description),
-        heading=f"{pattern.title}: reference",
+        heading=title,
         id=pattern.id,
     )
 
 
 def write_reference(folder: Path = FOLDER) -> list[Path]:
     """Write the pages, remove those of patterns that are gone, and return the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     wanted = {folder / f"{name}.md": page_of(load_pattern(name)) for name in pattern_ids()}
-    for stale in set(folder.glob("*.md")) - set(wanted):
-        stale.unlink()
-    for path, text in wanted.items():
-        # An unchanged page keeps its time stamp, so that nothing is built again for it.
-        if not path.exists() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
+    write_made(wanted, folder.glob("*.md"))
     return sorted(wanted)
 
 

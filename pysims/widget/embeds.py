@@ -25,6 +25,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .. import patterns
+from ..kept import write_made
 from ..patterns import load_pattern, pattern_ids
 
 SITE_NAME = "How Systems Survive Chaos"
@@ -139,13 +140,7 @@ def write_embeds(folder: Path, site_url: str = "") -> list[Path]:
         wanted[folder / f"{embed.name}.md"] = embed.markdown(site)
         if site:
             wanted[folder / f"{embed.name}.json"] = embed.oembed(site)
-    for stale in {*folder.rglob("*.md"), *folder.rglob("*.json")} - set(wanted):
-        stale.unlink()
-    for path, text in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # An unchanged page keeps its time stamp, so that nothing is built again for it.
-        if not path.exists() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
+    write_made(wanted, [*folder.rglob("*.md"), *folder.rglob("*.json")])
     return sorted(path for path in wanted if path.suffix == ".md")
 
 
@@ -153,9 +148,7 @@ def write_styles(path: Path) -> None:
     """Write the styles of every pattern's scene into one file."""
     folder = Path(str(files(patterns)))
     styles = [(folder / name / "scene.css").read_text("utf-8") for name in pattern_ids()]
-    text = "\n".join([STYLES, *styles])
-    if not path.exists() or path.read_text("utf-8") != text:
-        path.write_text(text, "utf-8")
+    write_made({path: "\n".join([STYLES, *styles])})
 
 
 def main(arguments: list[str]) -> int:

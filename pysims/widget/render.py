@@ -26,7 +26,18 @@ TRACE_AROUND = 16
 # Before Python has come the list is for reading, and its lines lead nowhere yet.
 FIRST_AROUND = 2
 BUTTONS_MAX = 8
-WIDGET = ("widget", "parts", "press", "front", "settings", "field", "line", "seeds", "spread")
+WIDGET = (
+    "widget",
+    "parts",
+    "press",
+    "front",
+    "settings",
+    "field",
+    "line",
+    "seeds",
+    "spread",
+    "waits",
+)
 # The patch that brings a frame into the page pairs nodes in order. Line breaks between elements
 # would be nodes too, and an inserted element would pull all that follow out of their place, which
 # ends their transitions.
@@ -232,7 +243,7 @@ def trace(session: Session, around: int) -> Markup:
 
 @lru_cache(maxsize=32)
 def parameters(
-    widget_id: str, front: tuple[str, ...], params: Any, seed: int
+    widget_id: str, front: tuple[str, ...], params: Any, seed: int, first: bool = False
 ) -> tuple[Markup, Markup]:
     """The controls in front and those under 'Settings'.
 
@@ -246,9 +257,8 @@ def parameters(
     beside = [controls[name] for name in front]
 
     def drawn(template: str, shown: list[dict[str, Any]]) -> Markup:
-        return joined(
-            environment().get_template(template).render(id=widget_id, controls=shown, seed=seed)
-        )
+        words = {"id": widget_id, "controls": shown, "seed": seed, "first": first}
+        return joined(environment().get_template(template).render(words))
 
     return drawn("widget/front.html.jinja", beside), drawn("widget/settings.html.jinja", inside)
 
@@ -292,12 +302,12 @@ def lights_of(session: Session) -> list[dict[str, str]]:
     ]
 
 
-def parts_now(session: Session, later: bool = False) -> dict[str, Markup]:
+def parts_now(session: Session, first: bool = False, later: bool = False) -> dict[str, Markup]:
     """The parts that do not depend on what comes after the moment on show."""
     pattern, state, now_ms, name = session.pattern, session.state, session.now_ms, session.id
     scene = pattern.view(state, now_ms)
     picture = scene_template(pattern.id).render(scene=scene, id=name, now_ms=now_ms)
-    front, settings = parameters(name, session.scenario.front, session.params, session.seed)
+    front, settings = parameters(name, session.scenario.front, session.params, session.seed, first)
     words = {
         "id": name,
         "pattern": pattern,
@@ -361,5 +371,5 @@ def first_frame(session: Session, later: bool = False) -> str:
     Chrome looks at each field of a page, to fill it in for the reader, as soon as the page is
     there; for that it lays out the figures that it had left out because they are far away.
     """
-    parts = {**parts_now(session, later), **parts_later(session, first=True), "settings": Markup()}
+    parts = {**parts_now(session, True, later), **parts_later(session, True)}
     return whole(session.id, parts, first=True, later=later)

@@ -307,6 +307,8 @@ def cells(
     """Goes through cells; one that is kept in `folder` is taken from there."""
     with published() as server:
         for browser, place in [(browser, place) for browser in browsers for place in places]:
+            if only and not set(only) & set(pages_of(place)):
+                continue
             path = kept(folder, browser, place)
             if path and path.exists():
                 yield read(path)
