@@ -146,12 +146,12 @@ def test_the_page_tells_the_sizes_as_they_are() -> None:
     measured = {
         r"with each page of your site \| ([\d.]+) kB": page_wide / 1e3,
         r"inside the page \| ([\d.]+) to": min(frames) / 1e3,
-        r"inside the page \| \d+ to ([\d.]+) kB": max(frames) / 1e3,
+        r"inside the page \| [\d.]+ to ([\d.]+) kB": max(frames) / 1e3,
         r"or is touched \| ([\d.]+) MB": sum(interpreter) / 1e6,
         r"that shows it \| ([\d.]+) to": min(patterns) / 1e3,
-        r"that shows it \| \d+ to ([\d.]+) kB": max(patterns) / 1e3,
+        r"that shows it \| [\d.]+ to ([\d.]+) kB": max(patterns) / 1e3,
         r"panel is opened \| ([\d.]+) to": min(sources) / 1e3,
-        r"panel is opened \| \d+ to ([\d.]+) kB": max(sources) / 1e3,
+        r"panel is opened \| [\d.]+ to ([\d.]+) kB": max(sources) / 1e3,
         r"Edit\* is pressed \| ([\d.]+) kB": editor / 1e3,
         r"The folder takes ([\d.]+) MB": whole / 1e6,
     }
