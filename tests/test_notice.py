@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pysims.offline.styles import EMBEDS, PAGES
+from tests.drivers.fonts import FACES
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "site"
@@ -76,10 +77,12 @@ def test_no_script_or_style_of_the_site_is_of_unknown_origin() -> None:
         assert (ROOT / "docs" / name).is_file() or name.parent.name in known | {"min"}, name
     for word in ("lunr-languages", "tinyseg.js", "wordcut.js", "Jinja2", "MarkupSafe", "CPython"):
         assert word in NOTICE
-    fonts = {path.name.split("-latin")[0].split("-greek")[0] for path in SITE.rglob("*.woff2")}
-    for font in fonts:
-        assert font.replace("-", " ").title() in NOTICE
-        assert (SITE / "assets/fonts" / f"{font}.LICENSE.txt").is_file()
+    assert {path.stem for path in SITE.rglob("*.woff2")} == {face.name for face in FACES}
+    for face in FACES:
+        original = face.source.split("-latin")[0].split("-greek")[0]
+        assert face.family in NOTICE
+        assert original.replace("-", " ").title() in NOTICE
+        assert (SITE / "assets/fonts" / f"{original}.LICENSE.txt").is_file()
 
 
 def test_a_package_that_is_not_named_would_be_found() -> None:

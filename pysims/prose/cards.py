@@ -28,8 +28,8 @@ WIDTH, HEIGHT = 1200, 630
 SCALE = 2
 CARDS = DOCS / "assets" / "cards"
 FONTS = DOCS / "assets" / "fonts"
-SERIF = "source-serif-4-latin-wght-normal.woff2"
-SANS = "source-sans-3-latin-wght-normal.woff2"
+SERIF = "serif.woff2"
+SANS = "sans.woff2"
 SITE = "How Systems Survive Chaos"
 
 TEXT_LEFT, TEXT_WIDTH = 72, 520

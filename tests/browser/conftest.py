@@ -33,7 +33,17 @@ SHOTS = ROOT / "test-results"
 PREFIX = "/how-systems-survive-chaos/"
 # Two registrable names, so that a page of one is another *site* to the other.
 HOSTS = "MAP site.test 127.0.0.1, MAP blog.example 127.0.0.1"
+# Chromium heeds one list only, so what Playwright itself switches off is said again. The rest are
+# suggestions below the address bar: a hidden page, with a process of its own, for every window.
+SWITCHED_OFF = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,"
+    "HttpsFirstBalancedModeAutoEnable,LensOverlay,MediaRouter,PaintHolding,"
+    "ThirdPartyStoragePartitioning,AvoidCorsURLLoaderRestartOnRedirect,TcpPortRandomizationWin,"
+    "OptimizationHints,NetworkTimeServiceQuerying,AimEnabled,PreconnectToSearch,"
+    "WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup"
+)
 ARGUMENTS = [
+    f"--disable-features={SWITCHED_OFF}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
