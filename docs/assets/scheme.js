@@ -45,5 +45,28 @@
     const chosen = globalThis.__md_get("__palette")?.color ?? {};
     const byHand = chosen.scheme && chosen.media !== "(prefers-color-scheme)";
     document.body.setAttribute("data-md-color-scheme", byHand ? chosen.scheme : preferred());
+    followBody();
+    asMaterialLeavesIt();
+  }
+
+  // Scroll bars are the browser's: they follow the scheme by this element. Each change of it, even to
+  // what it is, makes a browser style the whole page anew.
+  function followBody() {
+    const meta = document.createElement("meta");
+    meta.name = "color-scheme";
+    const follow = () => {
+      const scheme = document.body.dataset.mdColorScheme === "slate" ? "dark" : "light";
+      if (meta.content !== scheme) meta.content = scheme;
+    };
+    follow();
+    document.head.append(meta);
+    new MutationObserver(follow).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
+  }
+
+  // What Material's script does to the root first, which would have the finished page styled twice.
+  function asMaterialLeavesIt() {
+    root.classList.replace("no-js", "js");
+    root.classList.add("js-focus-visible");
+    root.setAttribute("data-js-focus-visible", "");
   }
 })();

@@ -19,6 +19,12 @@ POINTER = re.compile(r"""url\(\s*(["']?)(?![#/"']|[a-z]+:)([^"')]+)\1\s*\)""")
 CHARSET = re.compile(r'@charset "[^"]*";\s*', re.IGNORECASE)
 # Of our own files, which no quoted text with these signs is in. Material's has no comments left.
 COMMENT = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
+# Material's rule against transitions while the scheme changes. It holds for everything, so that a
+# browser styles the whole page twice as Material starts, which sets the scheme that is set already.
+EVERYTHING = (
+    "[data-md-color-switching] *,[data-md-color-switching] :after,"
+    "[data-md-color-switching] :before{transition-duration:0s!important}"
+)
 
 
 def join_styles(site: Path) -> None:
@@ -59,7 +65,7 @@ def joined(assets: Path, names: list[str]) -> str:
 def moved(assets: Path, name: str) -> str:
     """A stylesheet whose addresses hold from `assets` on, without its comments."""
     folder = posixpath.dirname(name)
-    text = CHARSET.sub("", (assets / name).read_text(encoding="utf-8"))
+    text = CHARSET.sub("", (assets / name).read_text(encoding="utf-8")).replace(EVERYTHING, "")
 
     def from_assets(pointer: re.Match[str]) -> str:
         return (
