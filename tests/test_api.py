@@ -27,7 +27,7 @@ PAGES = {
     **{f"patterns/{pattern.id}": page_of(pattern) for pattern in PATTERNS},
 }
 HEADING = re.compile(r"^#{2,5} .* \{ #([\w.]+) \}$", re.MULTILINE)
-CODE = re.compile(r"\A\s*```python\n(.*?)\n```\n*(.*)\Z", re.DOTALL)
+CODE = re.compile(r"\A\s*``` {\.python \.no-copy}\n(.*?)\n```\n*(.*)\Z", re.DOTALL)
 GUARDS = [f"pysims.guards.{m.name}" for m in pkgutil.iter_modules(pysims.guards.__path__)]
 
 
@@ -243,7 +243,7 @@ def test_a_pattern_has_every_event_with_its_arguments(pattern: Pattern) -> None:
     for event in handled:
         text = known[event.__name__]
         given = ", ".join(f"{f.name}: {f.type}" for f in fields(event))
-        assert f"```python\n{event.__name__}({given})\n```" in text
+        assert f"``` {{.python .no-copy}}\n{event.__name__}({given})\n```" in text
         knobs_are_right(text, event)
     for action in pattern.actions:
         assert f"The reader’s “{action.label}”." in known[action.event.__name__]

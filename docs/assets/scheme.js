@@ -42,11 +42,25 @@
       } catch {}
     };
 
+    askForFonts(scope);
     const chosen = globalThis.__md_get("__palette")?.color ?? {};
     const byHand = chosen.scheme && chosen.media !== "(prefers-color-scheme)";
     document.body.setAttribute("data-md-color-scheme", byHand ? chosen.scheme : preferred());
     followBody();
     asMaterialLeavesIt();
+  }
+
+  // A browser finds out which fonts a page needs when it lays the page out for the first time. Every
+  // page needs these two: asked for now, they are often there before, and then nothing moves. From disk
+  // they come at once, and browsers refuse to be asked.
+  function askForFonts(scope) {
+    if (location.protocol === "file:") return;
+    for (const name of ["sans", "serif"]) {
+      const link = document.createElement("link");
+      const href = new URL(`assets/fonts/${name}.woff2`, scope).href;
+      Object.assign(link, { rel: "preload", as: "font", type: "font/woff2", crossOrigin: "", href });
+      document.head.append(link);
+    }
   }
 
   // Scroll bars are the browser's: they follow the scheme by this element. Each change of it, even to

@@ -234,7 +234,8 @@ def heading(level: int, words: str, anchor: str) -> str:
 
 
 def code(text: str) -> str:
-    return f"```python\n{text}\n```"
+    # Nobody copies a signature; a button for each made a page of a hundred slow to start.
+    return f"``` {{.python .no-copy}}\n{text}\n```"
 
 
 def origin(module: ModuleType, node: Definition, source_url: str) -> str:
