@@ -7,7 +7,8 @@ fonts that nobody changed, hence ours. FOLDER holds the packages that they are m
     npm pack @fontsource-variable/source-{serif-4,sans-3,code-pro}@5.3.1
 
 It needs `pip install brotli`, which nothing else here does; fontTools is there with matplotlib. The
-same packages give the same files, byte for byte. The ranges of characters in docs/assets/fonts.css are rewritten.
+same packages give the same files, byte for byte. The ranges of characters in docs/assets/fonts.css
+are rewritten.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from fontTools.varLib import instancer
+
 ASSETS = Path(__file__).parents[2] / "docs" / "assets"
 STYLES = ASSETS / "fonts.css"
 
 ASCII = "".join(map(chr, range(0x20, 0x7F)))
 # Letters of the names of people and places, and the signs that prose and formulas need.
 NAMES = "àáâãäåæçèéêëíîïñóôöøúüýßÀÁÄÅÇÉÖØÜÝ"
-SIGNS = "\u00a0§°±²³µ¶·¹½¼¾×÷–—‘’“”…\u2060⁰⁴⁵⁶⁷⁸⁹⁻₁₂←↑→↓↩⇒−√≈≠≤≥≪■▲▶▼◀●✓"  # noqa: RUF001
-GREEK = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλμνξοπρςστυφχψω"  # noqa: RUF001
+SIGNS = "\u00a0§°±²³µ¶·¹½¼¾×÷–—‘’“”…\u2060⁰⁴⁵⁶⁷⁸⁹⁻₁₂←↑→↓↩⇒−√≈≠≤≥≪■▲▶▼◀●✓"
+GREEK = "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλμνξοπρςστυφχψω"
 MORE = "".join(map(chr, range(0x100, 0x180))) + "ᵈᵏⁿₙ"
 LATIN = ASCII + NAMES + SIGNS
 
@@ -61,9 +66,6 @@ FACES = (
 
 def made(face: Face, original: bytes) -> tuple[bytes, list[int]]:
     """The file of a face in WOFF2, and the code points that it can draw."""
-    from fontTools.ttLib import TTFont
-    from fontTools.varLib import instancer
-
     # Written once and read again: what is left of a variable font must be whole to be cut further.
     limited, between = io.BytesIO(), TTFont(io.BytesIO(original), recalcTimestamp=False)
     instancer.instantiateVariableFont(between, {"wght": face.weights}).save(limited)
@@ -79,8 +81,6 @@ def made(face: Face, original: bytes) -> tuple[bytes, list[int]]:
 
 def cut(font: Any, code_points: Iterable[int]) -> None:
     """Take every other character away, with what only those need."""
-    from fontTools import subset
-
     options = subset.Options(
         layout_features=list(FEATURES), hinting=False, glyph_names=False, notdef_outline=True
     )
@@ -151,7 +151,9 @@ def main(arguments: Sequence[str]) -> int:
         file, code_points = made(face, original)
         (ASSETS / "fonts" / f"{face.name}.woff2").write_bytes(file)
         styles = with_ranges(styles, face.name, code_points)
-        print(f"{face.name}: {len(original):,} to {len(file):,} bytes, {len(code_points)} characters")
+        print(
+            f"{face.name}: {len(original):,} to {len(file):,} bytes, {len(code_points)} characters"
+        )
     STYLES.write_text(styles, "utf-8")
     return 0
 
