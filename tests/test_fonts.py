@@ -34,7 +34,7 @@ def drawn_by(face: str) -> set[str]:
 
 def is_written(character: str) -> bool:
     """Whether it is part of words and numbers; other signs may come from the reader's own fonts."""
-    return unicodedata.category(character)[0] in "LP" or unicodedata.category(character) == "Nd"
+    return character.isdecimal() or unicodedata.category(character)[0] in "LP"
 
 
 @pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
