@@ -98,8 +98,11 @@
   const script = (file) => bring("script", "src", file);
   const stylesheet = (file) => bring("link", "href", file);
 
+  const aTurn = () => new Promise((resolve) => setTimeout(resolve));
+
   async function load() {
-    if (!globalThis.simRuntime) await (loading ??= script("runtime/sim-runtime.js")).catch(notLoaded);
+    // Reading the script and starting what it brings are two tasks, so that a slow phone can draw between.
+    if (!globalThis.simRuntime) await (loading ??= script("runtime/sim-runtime.js").then(aTurn)).catch(notLoaded);
     // A script that a browser cannot even read leaves nothing behind.
     if (!globalThis.simRuntime) {
       loading = null;
