@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import pysims
+from tests.browser.cells import Keeper
 from tests.browsers import BrowserNotFoundError
 from tests.drivers import places
 from tests.drivers.places import Cell, Widget, cells, check_names, judged, pages_of, table
@@ -123,3 +124,54 @@ def test_a_missing_browser_is_named_and_fails_only_where_all_are_required(
     told = capsys.readouterr().err
     assert "firefox-esr" in told
     assert ("skipped" in told) == (required == "0")
+
+
+class FakeTab:
+    """A tab that can die, and one that ends with an error of its own, as drivers do."""
+
+    version, complaints = "Fake 1", list[str]()
+
+    def __init__(self) -> None:
+        self.dead = False
+
+    def open(self, url: str) -> None:
+        """Not needed here."""
+
+    def evaluate(self, expression: str, *, in_frame: bool = False) -> Any:
+        """The answer to the one question that is asked, unless it is dead."""
+        if self.dead:
+            raise ConnectionError("invalid session id")
+        assert (expression, in_frame) == ("1 + 1", False)
+        return 2
+
+    def resize(self, width: int, height: int) -> None:
+        """Not needed here."""
+
+    def photograph(self) -> bytes:
+        """Not needed here."""
+        return b""
+
+
+def test_a_browser_that_died_is_replaced_for_the_next_test() -> None:
+    made: list[FakeTab] = []
+    ended: list[FakeTab] = []
+
+    @contextmanager
+    def fake() -> Iterator[FakeTab]:
+        made.append(FakeTab())
+        this = made[-1]
+        try:
+            yield this
+        finally:
+            ended.append(this)
+            if this.dead:
+                raise ConnectionError("invalid session id")
+
+    keeper = Keeper(fake)
+    first = keeper.tab()
+    assert keeper.tab() is first
+    made[0].dead = True
+    second = keeper.tab()
+    assert (second, made, ended) == (made[1], [first, second], [first])
+    keeper.close()
+    assert ended == made

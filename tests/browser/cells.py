@@ -8,8 +8,8 @@ of each pattern does. `make browsers` asks all of this of every widget in every 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +59,57 @@ def lives(opened: Tab, server: StaticServer, place: str, page: str) -> None:
     assert opened.complaints == []
 
 
+class Keeper:
+    """A browser for many tests.
+
+    One that died (WebKitGTK's has crashed in the software that draws its virtual screen) fails the
+    test that it died in, and the next try has a new one.
+    """
+
+    def __init__(self, opens: Callable[[], AbstractContextManager[Tab]]) -> None:
+        self._opens = opens
+        self._stack = ExitStack()
+        self._tab: Tab | None = None
+
+    def tab(self) -> Tab:
+        """The tab, which answers."""
+        if self._tab is not None and not answers(self._tab):
+            self.close()
+        if self._tab is None:
+            self._tab = self._stack.enter_context(self._opens())
+        return self._tab
+
+    def close(self) -> None:
+        """End the browser; a dead one may refuse that too."""
+        self._tab = None
+        with suppress(Exception):
+            self._stack.close()
+
+
+def answers(tab: Tab) -> bool:
+    """Whether the browser is there. Each driver has errors of its own for one that is not."""
+    with suppress(Exception):
+        return bool(tab.evaluate("1 + 1") == 2)
+    return False
+
+
 @pytest.fixture(scope="module")
-def opened(request: pytest.FixtureRequest, published: StaticServer) -> Iterator[Tab]:
+def keeper(request: pytest.FixtureRequest, published: StaticServer) -> Iterator[Keeper]:
     """The browser of a file, which names it in `BROWSER`, for all of its tests."""
     name = request.module.BROWSER
     if name == "Chromium":
         # The one of all other tests, which is open already when this file is not the first.
-        with tab_of(request.getfixturevalue("browser")) as found:
-            yield found
+        kept = Keeper(lambda: tab_of(request.getfixturevalue("browser")))
     else:
-        with tab_or_skip(name, published.port) as found:
-            yield found
+        kept = Keeper(lambda: tab_or_skip(name, published.port))
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def opened(keeper: Keeper) -> Tab:
+    """Its tab."""
+    return keeper.tab()
 
 
 @every_page
