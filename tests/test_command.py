@@ -317,7 +317,7 @@ def test_a_bar_is_for_a_terminal() -> None:
     assert not bar.shows
 
 
-# What a shell starts in the background ignores Ctrl-C, these tests and all that they start included.
+# What a shell starts in the background ignores Ctrl-C, and so do these tests and all they start.
 HEEDS = """import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"""
