@@ -20,11 +20,11 @@ Simplified: one product, one unit an order, and every order costs the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import TypeAlias
 
-from .kernel import Draws
+from .kernel import Draws, replace
 
 ORDERS, PAYMENTS, INVENTORY, SHIPPING = "Orders", "Payments", "Inventory", "Shipping"
 SERVICES = (ORDERS, PAYMENTS, INVENTORY, SHIPPING)

@@ -95,6 +95,12 @@ def test_a_model_imports_the_standard_library_the_kernel_and_what_models_share(p
     )
 
 
+@pytest.mark.parametrize("path", [p for p in MODULES if "patterns" in p.parts], ids=name_of)
+def test_records_are_replaced_by_the_kernels_function(path: Path) -> None:
+    for module, names in imports_of(path):
+        assert module != "dataclasses" or "replace" not in names
+
+
 @pytest.mark.parametrize("path", kinds("view") + kinds("words") + kinds("scenarios"), ids=name_of)
 def test_a_view_adds_nothing_but_the_model_and_what_views_share(path: Path) -> None:
     assert outer(path) == set()

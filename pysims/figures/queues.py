@@ -6,10 +6,21 @@ exponential time (Kleinrock, Queueing Systems, volume 1, 1975, section 3.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 
-from ..kernel import Context, Exponential, Job, Pool, offer, pool_of, release, run_until, start
+from ..kernel import (
+    Context,
+    Exponential,
+    Job,
+    Pool,
+    offer,
+    pool_of,
+    release,
+    replace,
+    run_until,
+    start,
+)
 from .base import Figure, Point, Row, column
 from .ink import Sheet, curve, label, theory
 

@@ -56,6 +56,7 @@ from .queueing import (
     resize,
     withdraw,
 )
+from .records import replace
 from .run import begin, run_pattern, run_script
 from .sim import LIMIT, Context, History, Queued, RunLimit, Sim, dispatch, run_until, start, step
 from .trace import Run, check_plain, digest_of, trace_line, trace_of
@@ -130,6 +131,7 @@ __all__ = [
     "pool_of",
     "reachable",
     "release",
+    "replace",
     "resize",
     "restart",
     "restarted",

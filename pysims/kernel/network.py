@@ -17,10 +17,11 @@ Simplified: a link has no bandwidth and no queue, so messages do not slow each o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias, TypeVar
 
 from .draws import Draws
+from .records import replace
 from .sim import Context
 
 Node = TypeVar("Node")

@@ -21,12 +21,13 @@ Simplified: time is in whole milliseconds, and a thread costs nothing while it w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import log1p
 from typing import Any, TypeAlias
 
 from .draws import Draws
 from .network import Latency
+from .records import replace
 
 UNLIMITED = -1
 STARTED, QUEUED, REJECTED = "started", "queued", "rejected"

@@ -16,7 +16,7 @@ MODEL = '''"""TITLE: say what it shows, from which paper and section, and what i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...kernel import (
@@ -30,6 +30,7 @@ from ...kernel import (
     check_node,
     knob,
     network_of,
+    replace,
     send,
 )
 

@@ -17,10 +17,10 @@ many repairs as needed go on side by side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
-from ...kernel import Choice, Context, Exponential, Number, OneOf, Series, knob
+from ...kernel import Choice, Context, Exponential, Number, OneOf, Series, knob, replace
 from .arithmetic import HOUR_MS, YEAR_MS, k_of_n, mean_up, with_shared_cause
 
 NAMES = "ABCDE"

@@ -24,7 +24,7 @@ dependency becomes slow or hangs is still answered as if nothing had happened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...kernel import (
     QUEUED,
@@ -41,6 +41,7 @@ from ...kernel import (
     offer,
     pool_of,
     release,
+    replace,
 )
 
 NAMES = ("payments", "recommendations")

@@ -16,8 +16,10 @@ under AP it decides nothing, and only lets the picture say what an answer does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
+
+from ...kernel import replace
 
 NAMES = ("A", "B", "C")
 START = 400

@@ -26,9 +26,7 @@ can say (unknown).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context
+from ...kernel import Context, replace
 from .account import Copy, Request, Stamp, applied, balance_after, changes, entry_of, peers_of
 from .state import (
     MAJORITY,

@@ -16,9 +16,17 @@ clocks of the replicas agree exactly.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, Deliver, Latency, Message, arrive, heal, network_of, parse_groups
+from ...kernel import (
+    Context,
+    Deliver,
+    Latency,
+    Message,
+    arrive,
+    heal,
+    network_of,
+    parse_groups,
+    replace,
+)
 from ...kernel import cut as cut_network
 from ...kernel import cut_link as cut_network_link
 from .account import NAMES, Request, applied, changes

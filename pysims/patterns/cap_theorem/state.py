@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...kernel import (
@@ -15,6 +15,7 @@ from ...kernel import (
     knob,
     majority,
     partitions_of,
+    replace,
     send,
 )
 from .account import NAMES, Copy, Request, Stamp, peers_of

@@ -7,9 +7,7 @@ sent whole. CP uses it to make known what a majority has accepted.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context
+from ...kernel import Context, replace
 from .account import Copy, merged, only_in, peers_of
 from .state import Confirm, Merge, Repeat, State, Update, replica_of, sent, with_replica
 

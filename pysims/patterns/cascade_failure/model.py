@@ -22,10 +22,10 @@ Simplified: every service has one instance, and a retry does the whole work agai
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...kernel import Context, Number, OneOf, arrivals, knob
+from ...kernel import Context, Number, OneOf, arrivals, knob, replace
 from .chain import FRONT, LAST, USERS, Chain, Counts, chain_of
 from .params import Params
 from .turn import HANGING, NORMAL, SLOW, Again, Overdue, Surroundings, Turn, Worked

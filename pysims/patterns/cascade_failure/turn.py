@@ -14,12 +14,12 @@ tells a service that its caller has given up, so that it finishes the work for n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...guards.backoff import full_jitter
 from ...guards.circuit_breaker import OPEN
-from ...kernel import REJECTED, STARTED, Context, Exponential, Job, offer, release
+from ...kernel import REJECTED, STARTED, Context, Exponential, Job, offer, release, replace
 from .chain import (
     BACK_AT,
     DOWN_AT,

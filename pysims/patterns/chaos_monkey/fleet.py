@@ -15,9 +15,9 @@ on when it died is lost.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ...kernel import REJECTED, Job, Pool, Series, job_of, offer, pool_of, release
+from ...kernel import REJECTED, Job, Pool, Series, job_of, offer, pool_of, release, replace
 
 ZONES = "ABC"
 UP, STARTING, DEAD = "up", "starting", "dead"

@@ -23,7 +23,7 @@ starts in its own zone, so a zone that is down is not replaced elsewhere. Users 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...kernel import (
     QUEUED,
@@ -42,6 +42,7 @@ from ...kernel import (
     offer,
     pool_of,
     release,
+    replace,
 )
 from .fleet import (
     DEAD,

@@ -6,9 +6,9 @@ bounded, so that a run may go on for as long as its reader likes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ...kernel import Series
+from ...kernel import Series, replace
 
 BIN_MS = 250
 KEPT_PEAKS = 80

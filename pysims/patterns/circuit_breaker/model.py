@@ -35,7 +35,7 @@ Simplified: the network takes no time, the website does no work of its own, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...guards.circuit_breaker import (
     CLOSED,
@@ -67,6 +67,7 @@ from ...kernel import (
     offer,
     pool_of,
     release,
+    replace,
     withdraw,
 )
 from .measure import ERROR, FALLBACK, FAULT, LIVE, NOBODY, OK, REFUSED, TIMEOUT, TURNED_AWAY, Tally

@@ -11,7 +11,9 @@ Simplified: a key's time to live ends with the window of the clock, the same for
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from ...kernel import replace
 
 NEVER = -1
 

@@ -27,7 +27,6 @@ servers do not retry; get-then-set decides after GET and does not wait for SET's
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeVar
 
 from ...guards.rate_limiters import FixedWindow
@@ -46,6 +45,7 @@ from ...kernel import (
     heal_link,
     is_up,
     network_of,
+    replace,
     restart,
     send,
 )

@@ -9,9 +9,7 @@ People act by themselves after a moment, so that a trip goes on while the reader
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, Message
+from ...kernel import Context, Message, replace
 from .state import (
     DRIVER,
     HISTORY,

@@ -24,8 +24,10 @@ side; and results are whole numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from ...kernel import replace
 
 # Kinds of recorded events. The first four are commands: the workflow's own doing.
 SCHEDULED, WAITING, SLEEPING, CLOSED = "scheduled", "waiting", "sleeping", "closed"

@@ -19,8 +19,6 @@ What is simplified is said in `engine`, `trip` and `state`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ...kernel import (
     Context,
     Deliver,
@@ -31,6 +29,7 @@ from ...kernel import (
     crash,
     is_up,
     network_of,
+    replace,
     restart,
     restarted,
 )

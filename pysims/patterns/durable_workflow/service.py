@@ -9,9 +9,7 @@ own memory, and when the worker is gone another one gets the whole trip again.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, Message
+from ...kernel import Context, Message, replace
 from .engine import (
     CLOSED,
     COMMANDS,

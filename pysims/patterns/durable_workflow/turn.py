@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, send
+from ...kernel import Context, replace, send
 from .state import Alarm, App, Service, State, Worker, under_way
 
 

@@ -11,9 +11,7 @@ of the workflow it is. Whoever carries the command out again uses the same key.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, Message
+from ...kernel import Context, Message, replace
 from .engine import (
     CLOSED,
     COMPLETED,

@@ -16,7 +16,7 @@ the paper counts them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...kernel import (
@@ -37,6 +37,7 @@ from ...kernel import (
     knob,
     network_of,
     on_disk,
+    replace,
     restart,
     restarted,
     send,

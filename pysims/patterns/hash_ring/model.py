@@ -16,13 +16,13 @@ agreeing on who is a member are left out; so is the difference between a key and
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 from math import ceil, fsum, sqrt
 
-from ...kernel import Choice, Context, Draws, Number, OneOf, Text, knob
+from ...kernel import Choice, Context, Draws, Number, OneOf, Text, knob, replace
 from .hashing import HashRing, assign_bounded, jump_path, key_hash, rendezvous_scores
 
 NAMES = "ABCDEFGHIJKLMNOPQRST"

@@ -34,7 +34,7 @@ sloppy quorum (a stand-in for a replica out of reach).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...kernel import (
     Choice,
@@ -50,6 +50,7 @@ from ...kernel import (
     heal,
     knob,
     network_of,
+    replace,
     send,
 )
 from .distances import BY_DISTANCE, DISTANCES, LAYOUTS, Line, leg, lines_of, places_of

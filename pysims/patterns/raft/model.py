@@ -18,7 +18,7 @@ read-only requests and no entry at the start of a term (§8). A write to disk ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...kernel import (
@@ -43,6 +43,7 @@ from ...kernel import (
     on_disk,
     parse_groups,
     partitions_of,
+    replace,
     restart,
     restarted,
     send,

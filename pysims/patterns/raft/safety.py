@@ -8,9 +8,8 @@ and notes in the state's `witness` the first time that each property falls. The 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from ...kernel import Context
+from ...kernel import Context, replace
 from . import model
 from .model import LEADER, Entry, Event, Server, State, Violation, Witness
 

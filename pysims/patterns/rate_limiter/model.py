@@ -23,7 +23,7 @@ seconds (`lapse`): the times that limiters are handed are those of the picture, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias, TypeVar
 
@@ -37,7 +37,7 @@ from ...guards.rate_limiters import (
     SlidingWindowLog,
     TokenBucket,
 )
-from ...kernel import Choice, Context, Number, knob
+from ...kernel import Choice, Context, Number, knob, replace
 from .day import REQUESTS_BY_MINUTE
 
 PER_S = {"second": 1, "minute": 60, "hour": 3_600}

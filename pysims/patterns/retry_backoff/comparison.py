@@ -6,11 +6,11 @@ Each row is a run of its own, from the failure on and without the reader's hand 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ...kernel import Context, run_until, start
+from ...kernel import Context, replace, run_until, start
 from .settings import STRATEGIES, Params
 
 LONGEST_MS = 40_000

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 
-from ...kernel import Context, Job, Series
+from ...kernel import Context, Job, Series, replace
 from .server import Server, admit, come_up, finish, go_down, refuse, room, server_of
 from .settings import IN_STEP, Params, wait_of
 

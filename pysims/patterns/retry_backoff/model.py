@@ -17,9 +17,9 @@ Simplified: see there; each of the modules marks what it leaves out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ...kernel import Context, Number, job_of, knob
+from ...kernel import Context, Number, job_of, knob, replace
 from . import herd as many
 from . import tiers as chain
 from .comparison import Row, compared

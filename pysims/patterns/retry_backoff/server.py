@@ -12,10 +12,10 @@ Simplified: the time spent on refusals delays the calls that start next, not tho
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from ...kernel import Context, Exponential, Job, Pool, offer, pool_of, release
+from ...kernel import Context, Exponential, Job, Pool, offer, pool_of, release, replace
 from .settings import Params
 
 REFUSING_US_MAX = 1_000_000

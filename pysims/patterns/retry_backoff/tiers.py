@@ -17,11 +17,11 @@ Simplified: A and B themselves take no time and never fail; nobody times out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ...guards.retry_budget import RetryBudget
-from ...kernel import Context, Job, Series, arrivals
+from ...kernel import Context, Job, Series, arrivals, replace
 from .server import Server, admit, come_up, finish, go_down, refuse, room, server_of
 from .settings import Params, wait_of
 

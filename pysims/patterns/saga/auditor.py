@@ -17,9 +17,7 @@ Simplified: of these countermeasures only the semantic lock is here.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, Message, send
+from ...kernel import Context, Message, replace, send
 from ...order_book import (
     OPEN,
     ORDERS,

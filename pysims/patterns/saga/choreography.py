@@ -15,10 +15,10 @@ and their drawback of cyclic dependencies between the services).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
-from ...kernel import Context, Message
+from ...kernel import Context, Message, replace
 from ...order_book import COMPLETED, INVENTORY, OPEN, ORDERS, PAYMENTS, SERVICES, VOID
 from . import services
 from .services import DONE, FAILED, REFUSED, UNDONE

@@ -16,7 +16,6 @@ What is simplified is said in `state`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ...kernel import (
@@ -29,6 +28,7 @@ from ...kernel import (
     crash,
     is_up,
     network_of,
+    replace,
     restart,
     restarted,
 )

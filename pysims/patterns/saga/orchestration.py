@@ -15,9 +15,7 @@ compensation, forward recovery by repeating).
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, Message
+from ...kernel import Context, Message, replace
 from ...order_book import COMPLETED, OPEN, VOID
 from . import services
 from .services import DONE

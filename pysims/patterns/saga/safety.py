@@ -6,8 +6,7 @@ databases and the record of what changed in them, never what a node believes.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from ...kernel import replace
 from ...order_book import (
     COMPLETED,
     PAYMENTS,

@@ -13,9 +13,7 @@ may come twice and out of order, so an activity remembers what it has dealt with
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context
+from ...kernel import Context, replace
 from ...order_book import (
     CONFIRMED,
     INVENTORY,

@@ -15,7 +15,7 @@ node that takes his order, so that no message of his is lost; and all clocks run
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ...kernel import (
@@ -29,6 +29,7 @@ from ...kernel import (
     is_up,
     knob,
     on_disk,
+    replace,
     send,
 )
 from ...order_book import (

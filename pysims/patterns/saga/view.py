@@ -9,10 +9,9 @@ newest is drawn; the rest are counts and a chart.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from typing import Any
 
-from ...kernel import Message, is_up
+from ...kernel import Message, is_up, replace
 from ...order_book import (
     COMPLETED,
     OPEN,

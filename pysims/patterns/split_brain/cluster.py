@@ -11,7 +11,7 @@ theirs can be lost; and the clocks of all nodes run equally fast.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ...kernel import (
@@ -27,6 +27,7 @@ from ...kernel import (
     majority,
     on_disk,
     partitions_of,
+    replace,
     send,
 )
 

@@ -12,9 +12,7 @@ who replace theirs by it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, Message
+from ...kernel import Context, Message, replace
 from .cluster import (
     FOLLOWER,
     HEARTBEAT_MS,

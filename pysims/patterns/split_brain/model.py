@@ -13,7 +13,6 @@ What is simplified is said in `cluster`, `hear_nobody` and `quorum`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import ModuleType
 
 from ...kernel import (
@@ -30,6 +29,7 @@ from ...kernel import (
     is_up,
     network_of,
     parse_groups,
+    replace,
     restart,
     restarted,
 )

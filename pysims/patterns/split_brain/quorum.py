@@ -19,9 +19,7 @@ before a new one starts: a lease, which rests on clocks that run equally fast.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, Message, majority, send
+from ...kernel import Context, Message, majority, replace, send
 from .cluster import (
     CANDIDATE,
     FOLLOWER,

@@ -25,7 +25,7 @@ the back is at the moment, but not that it hangs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ...kernel import (
@@ -44,6 +44,7 @@ from ...kernel import (
     offer,
     pool_of,
     release,
+    replace,
     withdraw,
 )
 from .measured import NOTHING, Counts, counted, timeout_at

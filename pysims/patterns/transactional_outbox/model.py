@@ -25,8 +25,6 @@ off, hands out one event at a time, and takes a publication that is repeated for
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ...kernel import (
     Context,
     Deliver,
@@ -37,6 +35,7 @@ from ...kernel import (
     crash,
     is_up,
     network_of,
+    replace,
     restart,
     restarted,
     send,

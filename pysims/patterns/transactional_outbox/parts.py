@@ -7,10 +7,10 @@ service's disk; the relay reads and marks it there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...kernel import Choice, Deliver, Network, Number, OneOf, Switch, is_up, knob, on_disk
+from ...kernel import Choice, Deliver, Network, Number, OneOf, Switch, is_up, knob, on_disk, replace
 from ...order_book import ORDERS, PRICE_CENTS, SHIPPING, Database, Finding, orders_in, standing
 
 RELAY, BROKER = "Relay", "Broker"

@@ -13,9 +13,8 @@ a broken connection; its lock is gone, so he does not use the answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from ...kernel import Context
+from ...kernel import Context, replace
 from ...order_book import OPEN, Database, Read, Row, findings
 from .shop import (
     AUDITOR,

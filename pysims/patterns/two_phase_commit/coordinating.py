@@ -8,9 +8,7 @@ not be forced lets the coordinator forget. Of what it knows nothing, it says: ab
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, is_up
+from ...kernel import Context, is_up, replace
 from ...order_book import COMPLETED, OPEN, VOID, Placed
 from . import rules
 from .rules import ABORT, COMMIT, COMMITTED, INIT, Poll

@@ -11,7 +11,9 @@ Source: Bernstein, Hadzilacos, Goodman, "Concurrency Control and Recovery in Dat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from ...kernel import replace
 
 
 @dataclass(frozen=True, slots=True)

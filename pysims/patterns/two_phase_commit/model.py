@@ -17,7 +17,6 @@ What is simplified is said in `shop`, `coordinating` and `auditing`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ...kernel import (
     Context,
@@ -29,6 +28,7 @@ from ...kernel import (
     crash,
     is_up,
     network_of,
+    replace,
     restart,
     restarted,
 )

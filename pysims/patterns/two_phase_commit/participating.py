@@ -9,9 +9,7 @@ locks again and asks. `decides_alone` is the wrong design: it runs out of patien
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ...kernel import Context, is_up
+from ...kernel import Context, is_up, replace
 from ...order_book import (
     OPEN,
     PAYMENTS,

@@ -13,7 +13,9 @@ https://github.com/tlaplus/Examples/tree/master/specifications/transaction_commi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from ...kernel import replace
 
 WORKING, PREPARED, COMMITTED, ABORTED = "working", "prepared", "committed", "aborted"
 INIT = "init"

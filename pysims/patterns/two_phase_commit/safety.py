@@ -9,11 +9,10 @@ Source of the properties: Bernstein, Hadzilacos, Goodman 1987, section 7.3 (AC1 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import takewhile
 from typing import TypeAlias
 
-from ...kernel import Deliver, is_up
+from ...kernel import Deliver, is_up, replace
 from .rules import ABORT, COMMIT, PREPARED
 from .shop import (
     END,

@@ -12,7 +12,7 @@ as after a checkpoint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from ...kernel import (
@@ -28,6 +28,7 @@ from ...kernel import (
     is_up,
     knob,
     on_disk,
+    replace,
     send,
 )
 from ...order_book import (

@@ -17,8 +17,6 @@ Simplified: a service's local transaction takes no time, and a key is remembered
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ...kernel import (
     Context,
     Deliver,
@@ -29,6 +27,7 @@ from ...kernel import (
     crash,
     is_up,
     network_of,
+    replace,
     restart,
     send,
 )

@@ -6,19 +6,10 @@ the services' databases say, and after a crash it believes nothing at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from ...kernel import (
-    Choice,
-    Deliver,
-    Network,
-    Number,
-    OneOf,
-    Switch,
-    is_up,
-    knob,
-)
+from ...kernel import Choice, Deliver, Network, Number, OneOf, Switch, is_up, knob, replace
 from ...order_book import (
     ORDERS,
     PAYMENTS,
