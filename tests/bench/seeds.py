@@ -79,13 +79,18 @@ def measure() -> dict[str, dict[str, float]]:
     return found
 
 
+def three_digits(number: float) -> str:
+    """A number with three digits that count, and no exponent: 4.56, 2,180."""
+    return f"{float(f'{number:.3g}'):,.15g}"
+
+
 def show(found: dict[str, dict[str, float]]) -> None:
     """Print what was measured."""
     print(f"Seeds a second, first scenario, default question, median of {ROUNDS}:\n")
     print("| pattern | CPython, one process | Chromium, one worker |")
     print("|---|--:|--:|")
     for name, rates in found.items():
-        print(f"| {name} | {rates['cpython']:.3g} | {rates['chromium']:.3g} |")
+        print(f"| {name} | {three_digits(rates['cpython'])} | {three_digits(rates['chromium'])} |")
 
 
 if __name__ == "__main__":
