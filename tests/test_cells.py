@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import pysims
-from tests.browser.cells import Keeper
 from tests.browsers import BrowserNotFoundError
 from tests.drivers import places
 from tests.drivers.places import Cell, Widget, cells, check_names, judged, pages_of, table
 from tests.drivers.server import StaticServer
+from tests.drivers.tabs import Keeper
 
 LINK = "v=1&run=hash_ring/ring-kill&do=0:RemoveServer:server=A&at=0:1"
 FIRST = pysims.run("hash_ring", "ring-kill").digest

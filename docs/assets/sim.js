@@ -98,11 +98,11 @@
   const script = (file) => bring("script", "src", file);
   const stylesheet = (file) => bring("link", "href", file);
 
-  const aTurn = () => new Promise((resolve) => setTimeout(resolve));
+  const pause = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 
   async function load() {
     // Reading the script and starting what it brings are two tasks, so that a slow phone can draw between.
-    if (!globalThis.simRuntime) await (loading ??= script("runtime/sim-runtime.js").then(aTurn)).catch(notLoaded);
+    if (!globalThis.simRuntime) await (loading ??= script("runtime/sim-runtime.js").then(() => pause())).catch(notLoaded);
     // A script that a browser cannot even read leaves nothing behind.
     if (!globalThis.simRuntime) {
       loading = null;
@@ -437,7 +437,7 @@
        widget and for tests. `await widget.ask({do: "digest"})` gives the digest of its run. */
     async ask(message) {
       this.interest();
-      while (!this.#opened && !this.#failed) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (!this.#opened && !this.#failed) await pause(20);
       if (this.#failed) throw this.#failed;
       return this.desk.ask({ id: this.id, ...message });
     }
@@ -560,7 +560,7 @@
           await desk.end();
           return answer.problem ?? { says: answer.error };
         }
-        while (this.#busy) await new Promise((resolve) => setTimeout(resolve, 10));
+        while (this.#busy) await pause(10);
         const original = this.#original ?? this.#saved;
         this.#leaveDesk();
         this.desk = desk;

@@ -27,16 +27,19 @@ CLASSES = 512
 def _only_fills_slots(kind: type) -> bool:
     """Whether making a record of this class does nothing but fill the slots of its fields.
 
-    It is not so where a class looks at its values as it is made, has no slots, or has fields that
-    are not given to `__init__`, or arguments of it that are no fields.
+    It is not so where a class looks at its values as it is made, has no slots, or an
+    `__init__` of its own, fields that are not given to it, or arguments of it that are no fields.
     """
-    made = vars(kind).get("__dataclass_params__")
-    if made is None or not made.init or hasattr(kind, "__post_init__"):
+    if "__dataclass_params__" not in vars(kind) or hasattr(kind, "__post_init__"):
         return False
+    # What `dataclasses` writes is compiled from a text; a class can bring its own instead.
+    code = getattr(vars(kind).get("__init__"), "__code__", None)
+    written = code is not None and code.co_filename == "<string>"
     given = [field.name for field in dataclasses.fields(kind) if field.init]
     # Besides the fields, this has what belongs to the class or to `__init__` alone.
     return (
-        not any("__new__" in vars(base) for base in kind.__mro__[:-1])
+        written
+        and not any("__new__" in vars(base) for base in kind.__mro__[:-1])
         and given == list(vars(kind)["__dataclass_fields__"])
         and all(isinstance(getattr(kind, name, None), MemberDescriptorType) for name in given)
     )

@@ -81,7 +81,7 @@ def measure() -> dict[str, dict[str, float]]:
 
 def three_digits(number: float) -> str:
     """A number with three digits that count, and no exponent: 4.56, 2,180."""
-    return f"{float(f'{number:.3g}'):,.15g}"
+    return f"{float(f'{number:.3g}'):,g}"
 
 
 def show(found: dict[str, dict[str, float]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ from playwright.sync_api import (
 )
 
 from pysims.kernel import Pattern
-from tests.browsers import chromium_path
+from tests.browsers import BrowserNotFoundError, all_browsers_required, chromium_path
 from tests.drivers import places
 from tests.drivers.page import wait_for
 from tests.drivers.server import StaticServer, serving
+from tests.drivers.tabs import Keeper, Tab, chromium_tab_of, tab
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "site"
@@ -54,7 +55,7 @@ ARGUMENTS = [
 
 
 # A test is over before V8's second compiler has paid for itself, and while it works, it takes the
-# core that the next test waits for. The matrix (tests/drivers/tabs.py) and benchmarks keep both.
+# core that the next test waits for. The matrix of browsers and the benchmarks keep both.
 ONE_COMPILER = "--js-flags=--liftoff-only"
 
 # GitHub Pages compresses text, lets any origin read, and isolates nothing (no COOP, no COEP).
@@ -139,6 +140,36 @@ def published() -> Iterator[StaticServer]:
     """A copy of the site for the matrix of browsers and places, on a server."""
     with places.published(SITE) as server:
         yield server
+
+
+@contextmanager
+def tab_or_skip(browser: str, port: int) -> Iterator[Tab]:
+    """A browser for pages of a server on a port; a missing one fails only if it must be there."""
+    try:
+        with tab(browser, port) as opened:
+            yield opened
+    except BrowserNotFoundError as missing:
+        if all_browsers_required():
+            raise
+        pytest.skip(f"{browser}: {missing}")
+
+
+@pytest.fixture(scope="class")
+def keeper(request: pytest.FixtureRequest, published: StaticServer) -> Iterator[Keeper]:
+    """The browser of a class of the matrix, which names it, for all of its tests."""
+    name = request.cls.BROWSER
+    if name == "Chromium":
+        kept = Keeper(lambda: chromium_tab_of(request.getfixturevalue("playwright")))
+    else:
+        kept = Keeper(lambda: tab_or_skip(name, published.port))
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def opened(keeper: Keeper) -> Tab:
+    """Its tab."""
+    return keeper.tab()
 
 
 @pytest.fixture

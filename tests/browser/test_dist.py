@@ -11,8 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 import pysims
 from pysims.kernel import Pattern
 from pysims.offline.archive import write
-from tests.browser.cells import tab_or_skip
-from tests.browser.conftest import SITE, Watch, ask, ready
+from tests.browser.conftest import SITE, Watch, ask, ready, tab_or_skip
 from tests.browser.test_offline import search
 from tests.catalog import PATTERNS
 from tests.drivers.places import visited

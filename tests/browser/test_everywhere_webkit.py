@@ -1,18 +1,9 @@
 """Every figure in WebKit: over HTTP, from disk, in frames of another site, sandboxed or not."""
 
-from tests.browser.cells import (
-    keeper,
-    opened,
-    test_every_widget_lives,
-    test_what_is_forbidden_is_said,
-)
+from tests.browser.cells import Cells
 
-__all__ = [
-    "BROWSER",
-    "keeper",
-    "opened",
-    "test_every_widget_lives",
-    "test_what_is_forbidden_is_said",
-]
 
-BROWSER = "WebKit"
+class TestWebKit(Cells):
+    """What `Cells` asks, in this browser."""
+
+    BROWSER = "WebKit"

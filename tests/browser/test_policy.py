@@ -14,8 +14,17 @@ import pytest
 from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 import pysims
-from tests.browser.cells import tab_or_skip
-from tests.browser.conftest import CORS, PREFIX, SANDBOXES, SITE, Watch, ask, ready, visit
+from tests.browser.conftest import (
+    CORS,
+    PREFIX,
+    SANDBOXES,
+    SITE,
+    Watch,
+    ask,
+    ready,
+    tab_or_skip,
+    visit,
+)
 from tests.browser.test_code import panel_of, swapped, written
 from tests.browsers import BrowserNotFoundError, all_browsers_required
 from tests.drivers import open_in_firefox, open_in_webkit

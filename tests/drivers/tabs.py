@@ -7,11 +7,11 @@ page of one is another site to the other, and neither is `localhost`, which brow
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any, Protocol
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, Playwright, Request, sync_playwright
 from selenium import webdriver
 
 from tests.browsers import chromium_flags, chromium_path
@@ -147,23 +147,20 @@ class WebKitTab:
 
 
 @contextmanager
-def tab_of(browser: Browser) -> Iterator[Tab]:
-    """A new tab of a Chromium that Playwright runs already: a process can hold it only once."""
+def chromium_tab_of(driver: Playwright) -> Iterator[Tab]:
+    """A new Chromium of a Playwright that runs already: a process can hold only one."""
+    arguments = [*chromium_flags(), HOSTS]
+    browser = driver.chromium.launch(executable_path=chromium_path(), args=arguments)
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     yield ChromiumTab(page, f"Chromium {browser.version}")
-    page.close()
+    browser.close()
 
 
 @contextmanager
 def chromium_tab(_: int) -> Iterator[Tab]:
     """A new Chromium."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=chromium_path(), args=[*chromium_flags(), HOSTS]
-        )
-        with tab_of(browser) as opened:
-            yield opened
-        browser.close()
+    with sync_playwright() as driver, chromium_tab_of(driver) as opened:
+        yield opened
 
 
 @contextmanager
@@ -194,3 +191,37 @@ def tab(browser: str, port: int) -> AbstractContextManager[Tab]:
         BrowserNotFoundError: it is not installed.
     """
     return TABS[browser](port)
+
+
+class Keeper:
+    """A browser for many tests.
+
+    One that died (WebKitGTK's has crashed in the software that draws its virtual screen) fails the
+    test that it died in, and the next try has a new one.
+    """
+
+    def __init__(self, opens: Callable[[], AbstractContextManager[Tab]]) -> None:
+        self._opens = opens
+        self._stack = ExitStack()
+        self._tab: Tab | None = None
+
+    def tab(self) -> Tab:
+        """The tab, which answers."""
+        if self._tab is not None and not answers(self._tab):
+            self.close()
+        if self._tab is None:
+            self._tab = self._stack.enter_context(self._opens())
+        return self._tab
+
+    def close(self) -> None:
+        """End the browser; a dead one may refuse that too."""
+        self._tab = None
+        with suppress(Exception):
+            self._stack.close()
+
+
+def answers(tab: Tab) -> bool:
+    """Whether the browser is there. Each driver has errors of its own for one that is not."""
+    with suppress(Exception):
+        return bool(tab.evaluate("1 + 1") == 2)
+    return False

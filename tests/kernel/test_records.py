@@ -72,12 +72,22 @@ class OwnInit:
         object.__setattr__(self, "x", x + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptInit:
+    """`dataclasses` leaves an `__init__` that is there, whatever its own parameters say."""
+
+    x: int
+
+    def __init__(self, x: int) -> None:
+        object.__setattr__(self, "x", x + 1)
+
+
 class Heir(Point):
     """No dataclass itself, and its instances have a `__dict__`."""
 
 
 FAST = [Point(1), Marked(1, 2, "!"), Open(3)]
-SLOW = [Checked(1), Roomy(1), Counted(1), Derived(1), OwnInit(1), Heir(1)]
+SLOW = [Checked(1), Roomy(1), Counted(1), Derived(1), OwnInit(1), KeptInit(1), Heir(1)]
 
 
 @pytest.mark.parametrize("record", FAST + SLOW, ids=lambda record: type(record).__name__)
