@@ -19,6 +19,7 @@ from pysims.consistency import (
     Violation,
     _Budget,
     _Problem,
+    _shortest_prefix,
     _TooExpensive,
     check_linearizable,
 )
@@ -433,3 +434,14 @@ def test_a_search_takes_as_many_steps_as_its_budget_has() -> None:
     assert problem.search(range(3), budget=_Budget(100)) is not None
     with pytest.raises(_TooExpensive):
         problem.search(range(3), budget=_Budget(0))
+
+
+def test_a_prefix_ends_with_what_is_impossible_and_begins_with_what_had_not_returned() -> None:
+    history = (
+        Operation("A", "write", 1, None, 0, 1),
+        Operation("B", "write", 9, None, 0, None),
+        Operation("C", "read", None, 1, 2, 20),
+        Operation("D", "read", None, 7, 3, 5),  # nobody writes 7
+        Operation("E", "read", None, 1, 6, 8),
+    )
+    assert _shortest_prefix(_Problem(history, 0), _Budget(100)) == [1, 2, 0, 3]

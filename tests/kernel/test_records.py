@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import InitVar, dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import pytest
 
@@ -82,12 +82,49 @@ class KeptInit:
         object.__setattr__(self, "x", x + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnNew:
+    """It is made in its own way, which a copy must not go around."""
+
+    x: int
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        MADE.append(cls)
+        return object.__new__(cls)
+
+
+@dataclass(frozen=True, slots=True)
+class NewOfItsBase(OwnNew):
+    y: int = 0
+
+
+@dataclass(frozen=True)
+class HalfSlots(Point):
+    """Two fields have slots, those of the base, and one has none."""
+
+    z: int = 0
+
+
+MADE: list[type] = []
+
+
 class Heir(Point):
     """No dataclass itself, and its instances have a `__dict__`."""
 
 
 FAST = [Point(1), Marked(1, 2, "!"), Open(3)]
-SLOW = [Checked(1), Roomy(1), Counted(1), Derived(1), OwnInit(1), KeptInit(1), Heir(1)]
+SLOW = [
+    Checked(1),
+    Roomy(1),
+    Counted(1),
+    Derived(1),
+    OwnInit(1),
+    KeptInit(1),
+    Heir(1),
+    OwnNew(1),
+    NewOfItsBase(1),
+    HalfSlots(1),
+]
 
 
 @pytest.mark.parametrize("record", FAST + SLOW, ids=lambda record: type(record).__name__)
@@ -103,6 +140,14 @@ def test_which_classes_have_a_function_of_their_own() -> None:
     own = [record for record in FAST + SLOW if records._only_fills_slots(type(record))]
     assert own == FAST
     assert not records._only_fills_slots(Given)
+
+
+@pytest.mark.parametrize("kind", [OwnNew, NewOfItsBase])
+def test_a_class_that_makes_its_records_itself_makes_the_new_one(kind: type[OwnNew]) -> None:
+    record = kind(1)
+    MADE.clear()
+    replace(record, x=2)
+    assert [kind] == MADE
 
 
 def test_a_record_without_fields() -> None:
